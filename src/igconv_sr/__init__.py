@@ -1,0 +1,1 @@
+"""Multi-scale image super-resolution with Implicit Grid Convolution."""

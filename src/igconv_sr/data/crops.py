@@ -1,0 +1,175 @@
+"""Mixed-scale training crops, cut from an image store by (seed, step, row) alone.
+
+Legend: p side of the LR patch, m margin in LR pixels, r scale.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from igconv_sr.data.images import UInt8Image
+from igconv_sr.data.schedule import ScaleSchedule, row_scales
+from igconv_sr.data.store import ImageStore
+from igconv_sr.errors import InputError
+from igconv_sr.functional.dihedral import GROUP_ORDER
+
+MARGIN = 2
+"""LR pixels around a crop that the bicubic kernel reaches (its support is ±2·r HR pixels)."""
+
+
+class CropBatch(NamedTuple):
+    """Uint8 crops with their margins, as a worker delivers them; rows are sorted by scale.
+
+    Attributes:
+        groups: (scale, number of rows) in the order of the rows.
+        crops: Per group (rows, (p+2m)·r, (p+2m)·r, 3) uint8.
+        turns: Per row the element of the dihedral group to apply.
+        names: Per row the image it was cut from.
+    """
+
+    groups: list[tuple[int, int]]
+    crops: list[Tensor]
+    turns: list[int]
+    names: list[str]
+
+
+class Batch(NamedTuple):
+    """What the training step takes, on the device.
+
+    Attributes:
+        lr: (B,3,p,p) in [0,1], rows sorted by scale.
+        hr: Per group (rows,3,r·p,r·p) in [0,1].
+        groups: (scale, number of rows) in the order of the rows.
+        names: Per row the image it was cut from.
+    """
+
+    lr: Tensor
+    hr: list[Tensor]
+    groups: list[tuple[int, int]]
+    names: list[str]
+
+
+class Layout(NamedTuple):
+    """How one global batch is divided.
+
+    Attributes:
+        rows: Rows of the global batch.
+        accumulate: Micro-batches that a device runs per optimiser step.
+        rank: Of this process.
+        world_size: Processes.
+    """
+
+    rows: int
+    accumulate: int
+    rank: int
+    world_size: int
+
+    @property
+    def micro_batches(self) -> int:
+        """Devices × accumulated batches."""
+        return self.accumulate * self.world_size
+
+
+class MixedScaleCrops(Dataset[CropBatch]):
+    """Micro-batch n of this rank; any n may be asked for, in any order.
+
+    Args:
+        store: The images.
+        scales: Scales of the training.
+        lr_patch_size: p, the same at every scale.
+        schedule: See :func:`igconv_sr.data.schedule.row_scales`.
+        seed: Seed of the run.
+        layout: Division of the global batch.
+
+    Raises:
+        InputError: If no image is large enough for a patch at some scale.
+    """
+
+    def __init__(
+        self,
+        store: ImageStore,
+        scales: Sequence[int],
+        lr_patch_size: int,
+        schedule: ScaleSchedule,
+        seed: int,
+        layout: Layout,
+    ) -> None:
+        self.store, self.scales, self.patch = store, tuple(scales), lr_patch_size
+        self.schedule, self.seed, self.layout = schedule, seed, layout
+        smallest = store.sizes.min(axis=1)
+        self.usable = {r: np.flatnonzero(smallest // r >= lr_patch_size) for r in self.scales}
+        for scale, images in self.usable.items():
+            if not images.size:
+                raise InputError(
+                    f"no image is large enough for ×{scale}: a patch takes {lr_patch_size * scale} pixels, the "
+                    f"largest image has {smallest.max()} on its shorter side; lower data.lr_patch_size"
+                )
+
+    def __getitem__(self, micro_step: int) -> CropBatch:
+        step, part = divmod(micro_step, self.layout.accumulate)
+        rows, pieces = self.layout.rows, self.layout.micro_batches
+        size, index = rows // pieces, self.layout.rank * self.layout.accumulate + part
+        own = np.arange(index * size, (index + 1) * size)
+        scales = row_scales(self.schedule, self.scales, self.seed, step, rows, pieces)[own]
+        groups, crops, turns, names = [], [], [], []
+        for scale in sorted(set(scales.tolist())):
+            cut = [self._cut(step, int(row), scale) for row in own[scales == scale]]
+            groups.append((scale, len(cut)))
+            crops.append(torch.from_numpy(np.stack([crop for crop, _, _ in cut])))
+            turns += [turn for _, turn, _ in cut]
+            names += [name for _, _, name in cut]
+        return CropBatch(groups, crops, turns, names)
+
+    def _cut(self, step: int, row: int, scale: int) -> tuple[UInt8Image, int, str]:
+        """Draws and cuts one crop: (HR crop with margin, dihedral element, image name)."""
+        random = np.random.default_rng([self.seed, step, row])
+        index = int(random.choice(self.usable[scale]))
+        limit = self.store.sizes[index] // scale - self.patch
+        top, left = (int(random.integers(0, n, endpoint=True)) for n in limit)
+        turn = int(random.integers(GROUP_ORDER))
+        crop = crop_with_margin(self.store[index], top, left, self.patch, scale)
+        return crop, turn, self.store.names[index]
+
+
+def crop_with_margin(image: UInt8Image, top: int, left: int, patch: int, scale: int) -> UInt8Image:
+    """HR pixels of the LR patch at (top, left) plus the margin, mirrored where the image ends.
+
+    The image ends where it does for the reduction: at a multiple of the scale.
+
+    Args:
+        image: (H,W,3).
+        top: LR row of the patch.
+        left: LR column of the patch.
+        patch: p.
+        scale: r.
+
+    Returns:
+        ((p+2m)·r, (p+2m)·r, 3).
+    """
+    spans: list[slice] = []
+    mirrored: list[tuple[int, int]] = []
+    for start, size in zip((top, left), image.shape[:2], strict=True):
+        first, last = (start - MARGIN) * scale, (start + patch + MARGIN) * scale
+        end = size // scale * scale
+        spans.append(slice(max(first, 0), min(last, end)))
+        mirrored.append((max(-first, 0), max(last - end, 0)))
+    inside: npt.NDArray[np.uint8] = image[spans[0], spans[1]]
+    if not any(width for widths in mirrored for width in widths):
+        return inside
+    return np.pad(inside, (*mirrored, (0, 0)), mode="symmetric")
+
+
+class StepSampler(Sampler[int]):
+    """Micro-steps from ``start`` on, without end: the trainer's ``max_steps`` says when to stop."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+
+    def __iter__(self) -> Iterator[int]:
+        return count(self.start)

@@ -1,0 +1,71 @@
+"""Reading image files: whatever the format, the result is 8-bit RGB, by one rule.
+
+Gray becomes three equal channels, palettes are looked up, alpha is dropped (the colours below it stay), 16-bit
+values keep their high byte, and the EXIF orientation is applied.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from igconv_sr.errors import InputError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+
+UInt8Image = npt.NDArray[np.uint8]
+"""(H,W,3), RGB."""
+
+
+def list_images(folder: Path) -> list[Path]:
+    """All image files below a folder, hidden ones left out, sorted by path.
+
+    Raises:
+        InputError: If the folder does not exist or holds no image.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; give a folder of images")
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+    if not files:
+        raise InputError(f"no image ({', '.join(s[1:] for s in IMAGE_SUFFIXES)}) in {folder}")
+    return files
+
+
+def read_rgb(path: Path) -> UInt8Image:
+    """Reads an image file as 8-bit RGB (H,W,3).
+
+    Raises:
+        InputError: If the file is missing, is no image, is cut short, or holds floating-point values.
+    """
+    return _decode(path)[0]
+
+
+def read_rgb_and_gray(path: Path) -> tuple[UInt8Image, bool]:
+    """As :func:`read_rgb`, and whether the file holds a single gray channel."""
+    return _decode(path)
+
+
+def _decode(path: Path) -> tuple[UInt8Image, bool]:
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+            mode = upright.mode
+            if mode == "F":
+                raise InputError(f"{path} holds floating-point values; save it with 8 or 16 bits per channel")
+            if mode.startswith("I"):
+                gray = (np.asarray(upright).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+                return np.repeat(gray[..., None], 3, axis=2), True
+            return np.asarray(upright.convert("RGB")), mode in ("1", "L", "LA")
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist") from error
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path} is not an image, or of an unknown format; remove or replace it") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path} is too large to be read safely: {error}") from error
+    except (OSError, SyntaxError, EOFError) as error:
+        raise InputError(f"{path} cannot be decoded ({error}); remove or replace it") from error

@@ -1,0 +1,16 @@
+"""Pure functions on tensors."""
+
+from igconv_sr.functional.colour import rgb_to_y
+from igconv_sr.functional.dihedral import dihedral_mean, dihedral_transform
+from igconv_sr.functional.imresize import imresize, imresize_uint8
+from igconv_sr.functional.quality import psnr, ssim
+
+__all__ = [
+    "dihedral_mean",
+    "dihedral_transform",
+    "imresize",
+    "imresize_uint8",
+    "psnr",
+    "rgb_to_y",
+    "ssim",
+]

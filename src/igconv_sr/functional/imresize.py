@@ -1,0 +1,105 @@
+"""MATLAB's bicubic ``imresize`` on batched tensors: the reduction every SR benchmark is made with.
+
+torch's antialiased bicubic has MATLAB's kernel (a = -0.5, widened by the factor when reducing) but no
+mirrored border, so the image is padded symmetrically first; the 8-bit variant also rounds between
+the two passes, rows first, as MATLAB does for uint8.
+"""
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from igconv_sr.functional.padding import mirror_indices
+
+_LARGEST_DENOMINATOR = 64
+
+
+def imresize(image: Tensor, scale: float) -> Tensor:
+    """MATLAB's ``imresize(image, scale)`` for floating-point images.
+
+    Args:
+        image: (B,C,H,W), floating point, any value range.
+        scale: Factor > 0, taken as the nearest fraction with a denominator of at most 64;
+            1/3 reduces to a third, 2 enlarges to the double.
+
+    Returns:
+        (B,C,ceil(H*scale),ceil(W*scale)), not clamped (bicubic overshoots at edges).
+
+    Raises:
+        ValueError: If ``scale`` is not positive or the image is not floating point.
+    """
+    if not image.is_floating_point():
+        raise ValueError(f"imresize takes a floating-point image, got {image.dtype}; see imresize_uint8")
+    factor = _as_fraction(scale)
+    return _resize_axis(_resize_axis(image, -2, factor), -1, factor)
+
+
+def imresize_uint8(image: Tensor, scale: float) -> Tensor:
+    """MATLAB's ``imresize`` of a uint8 image, equal bit for bit.
+
+    Args:
+        image: (B,C,H,W) uint8.
+        scale: As for :func:`imresize`.
+
+    Returns:
+        (B,C,ceil(H*scale),ceil(W*scale)) uint8.
+
+    Raises:
+        ValueError: If ``scale`` is not positive or the image is not uint8.
+    """
+    if image.dtype != torch.uint8:
+        raise ValueError(f"imresize_uint8 takes a uint8 image, got {image.dtype}; see imresize")
+    factor = _as_fraction(scale)
+    rows = round_to_8_bit(_resize_axis(image.float(), -2, factor))
+    return round_to_8_bit(_resize_axis(rows, -1, factor)).to(torch.uint8)
+
+
+def reduce_crop_uint8(crop: Tensor, scale: int, margin: int) -> Tensor:
+    """Reduces a crop that carries its own margin, equal bit for bit to reducing the whole image.
+
+    Args:
+        crop: (B,C,(H+2·margin)·scale,(W+2·margin)·scale) uint8, starting at a multiple of ``scale``.
+        scale: Integer factor r; the result is r times smaller.
+        margin: LR pixels on each side that are cut off again; the kernel reaches 2.
+
+    Returns:
+        (B,C,H,W) uint8.
+    """
+    height, width = (size // scale for size in crop.shape[-2:])
+    rows = round_to_8_bit(_interpolate(crop.float(), (height, crop.shape[-1])))
+    rows = rows[..., margin:-margin, :]
+    both = round_to_8_bit(_interpolate(rows, (height - 2 * margin, width)))
+    return both[..., margin:-margin].to(torch.uint8)
+
+
+def round_to_8_bit(image: Tensor) -> Tensor:
+    """Rounds values in 0…255 half up and clamps them; stays floating point."""
+    return image.add(0.5).floor_().clamp_(0, 255)
+
+
+def _as_fraction(scale: float) -> Fraction:
+    factor = Fraction(scale).limit_denominator(_LARGEST_DENOMINATOR)
+    if factor <= 0:
+        raise ValueError(f"the scale of imresize must be positive, got {scale}")
+    return factor
+
+
+def _resize_axis(image: Tensor, axis: int, factor: Fraction) -> Tensor:
+    size, step = image.shape[axis], factor.denominator
+    # Whole output pixels of padding on the left keep the sampling grid where MATLAB puts it.
+    reach = math.ceil(8 * max(1, 1 / factor))
+    left = math.ceil(reach / step) * step
+    right = left + (-size) % step
+    padded = image.index_select(axis, mirror_indices(size, left, right, "symmetric", image.device))
+    target = list(padded.shape[-2:])
+    target[axis] = int(padded.shape[axis] * factor)
+    resized = _interpolate(padded, target)
+    return resized.narrow(axis, int(left * factor), math.ceil(size * factor))
+
+
+def _interpolate(image: Tensor, size: Sequence[int]) -> Tensor:
+    return F.interpolate(image, list(size), mode="bicubic", align_corners=False, antialias=True)

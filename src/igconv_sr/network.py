@@ -1,0 +1,116 @@
+"""SRNet = encoder + upsampler; the only place that pads, crops and shifts the mean.
+
+Legend: B batch, H and W size of the LR image, r scale.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, Self, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from igconv_sr.encoders.base import Encoder
+from igconv_sr.functional.imresize import imresize
+from igconv_sr.functional.padding import pad_bottom_right
+from igconv_sr.upsamplers.scales import check_scale
+
+
+@runtime_checkable
+class SuperResolver(Protocol):
+    """What evaluation asks of a model: ``model(lr, scale)`` and ``model.fold(scales)``."""
+
+    def __call__(self, lr: Tensor, scale: int) -> Tensor:
+        """Maps (B,3,H,W) in [0,1] to (B,3,r·H,r·W)."""
+
+    def fold(self, scales: Sequence[int]) -> "SuperResolver":
+        """The same function at the given scales, ready for inference."""
+
+
+class SRNet(nn.Module):
+    """A super-resolution network: one encoder, one upsampler, several scales.
+
+    Args:
+        encoder: Maps (B,3,H,W) to features (B,C,H,W); states ``out_channels``, ``size_multiple``,
+            ``pad_mode`` and ``rgb_mean`` (see :class:`igconv_sr.encoders.Encoder`).
+        upsampler: Called once with ``in_channels`` and ``scales`` to make the upsampler.
+        scales: Scales of the training, integers of 2 or more.
+
+    Raises:
+        InputError: If a scale is not an integer of 2 or more.
+
+    Example:
+        >>> from functools import partial
+        >>> from igconv_sr.encoders import EDSR
+        >>> from igconv_sr.upsamplers import IGConv
+        >>> net = SRNet(EDSR(8, 1), partial(IGConv, hidden_dim=16), scales=(2, 3, 4))
+        >>> net(torch.rand(1, 3, 7, 5), scale=4).shape
+        torch.Size([1, 3, 28, 20])
+    """
+
+    rgb_mean: Tensor | None
+
+    def __init__(self, encoder: Encoder, upsampler: Callable[..., nn.Module], scales: Sequence[int]) -> None:
+        super().__init__()
+        for scale in scales:
+            check_scale(scale)
+        self.scales = tuple(scales)
+        self.encoder = encoder
+        self.upsampler = upsampler(in_channels=encoder.out_channels, scales=self.scales)
+        mean = None if encoder.rgb_mean is None else torch.tensor(encoder.rgb_mean).view(3, 1, 1)
+        self.register_buffer("rgb_mean", mean, persistent=False)
+
+    def forward(self, lr: Tensor, scale: int) -> Tensor:
+        """Maps an RGB image (B,3,H,W) in [0,1] to (B,3,r·H,r·W), not clamped."""
+        return self.forward_mixed(lr, [(scale, lr.shape[0])])[0]
+
+    def forward_mixed(self, lr: Tensor, groups: Sequence[tuple[int, int]]) -> list[Tensor]:
+        """One encoder pass over the whole batch, then the upsampler once per scale on its rows.
+
+        Args:
+            lr: (B,3,H,W) in [0,1], rows of the same scale next to each other.
+            groups: (scale, number of rows) in the order of the rows; the numbers add up to B.
+
+        Returns:
+            Per group (rows,3,r·H,r·W), not clamped.
+        """
+        height, width = lr.shape[-2:]
+        padded = pad_bottom_right(lr, self.encoder.size_multiple, self.encoder.pad_mode)
+        shifted = padded if self.rgb_mean is None else padded - self.rgb_mean
+        features = self.encoder(shifted)
+        counts = [count for _, count in groups]
+        images = []
+        rows = zip(groups, features.split(counts), padded.split(counts), strict=True)
+        for (scale, _), feature_rows, lr_rows in rows:
+            image = self.upsampler(feature_rows, scale, lr_rows)
+            if self.rgb_mean is not None:
+                image = image + self.rgb_mean
+            images.append(image[..., : scale * height, : scale * width])
+        return images
+
+    def fold(self, scales: Sequence[int]) -> Self:
+        """A new network for inference with the upsampler's kernels as plain weights.
+
+        The encoder is shared with this one, not copied.
+        """
+        folded = type(self).__new__(type(self))
+        nn.Module.__init__(folded)
+        folded.scales = tuple(scales)
+        folded.encoder = self.encoder
+        folded.upsampler = self.upsampler.fold(scales)
+        folded.register_buffer("rgb_mean", self.rgb_mean, persistent=False)
+        return folded.eval()
+
+
+class Bicubic(nn.Module):
+    """MATLAB's bicubic enlargement with the interface of :class:`SRNet`: the reference to beat."""
+
+    def forward(self, lr: Tensor, scale: int) -> Tensor:
+        """Maps (B,3,H,W) in [0,1] to (B,3,r·H,r·W), not clamped."""
+        check_scale(scale)
+        return imresize(lr, scale)
+
+    def fold(self, scales: Sequence[int]) -> Self:
+        """Itself: there is nothing to fold."""
+        for scale in scales:
+            check_scale(scale)
+        return self

@@ -1,0 +1,94 @@
+"""The hyper-network that generates the kernel of an IGConv at any scale (IGConv paper, section 3).
+
+Legend: P = C·k·k kernel positions (input channel, row, column), D hidden width, G independent groups,
+O outputs per position and sub-pixel, r scale.
+"""
+
+import math
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+_LATENT_STD = 0.02
+
+
+def cell_centres(scale: int, device: torch.device) -> Tensor:
+    """Centres (y, x) of the r×r sub-pixels of a cell that spans [-1,1]², row by row: (r·r,2)."""
+    axis = (2 * torch.arange(scale, device=device) + 1) / scale - 1
+    return torch.cartesian_prod(axis, axis)
+
+
+class GroupedLinear(nn.Module):
+    """A linear layer for each of G groups, initialised as ``nn.Linear``.
+
+    Args:
+        groups: G.
+        in_features: Inputs of one group.
+        out_features: Outputs of one group.
+        bias: Whether to add a learned bias.
+    """
+
+    def __init__(self, groups: int, in_features: int, out_features: int, bias: bool = True) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(in_features)
+        self.weight = nn.Parameter(torch.empty(groups, out_features, in_features).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(groups, out_features).uniform_(-bound, bound)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (G,N,in_features) to (G,N,out_features)."""
+        weight = self.weight.transpose(1, 2)
+        if self.bias is None:
+            return torch.bmm(x, weight)
+        return torch.baddbmm(self.bias.unsqueeze(1), x, weight)
+
+
+class HyperNetwork(nn.Module):
+    """Maps sub-pixel coordinates to kernel weights, one latent triple per kernel position.
+
+    Args:
+        positions: P.
+        out_channels: O, over all groups.
+        hidden_dim: Hidden width of one group; D is this times ``groups``.
+        num_layers: Hidden layers after the Fourier basis (L in the paper).
+        max_scale: r_max; the cell size given to the network does not shrink beyond it.
+        groups: G. The basis is dealt out to the groups like cards, as the released weights expect.
+        out_bias: Whether the last layer has a bias.
+    """
+
+    def __init__(
+        self,
+        positions: int,
+        out_channels: int,
+        hidden_dim: int,
+        num_layers: int,
+        max_scale: float,
+        groups: int = 1,
+        out_bias: bool = True,
+    ) -> None:
+        super().__init__()
+        width = hidden_dim * groups
+        self.groups, self.max_scale = groups, max_scale
+        self.frequency = nn.Parameter(_LATENT_STD * torch.randn(positions, width))
+        self.amplitude = nn.Parameter(_LATENT_STD * torch.randn(positions, width))
+        self.phase = nn.Linear(1, width // 2)
+        self.mlp = nn.Sequential()
+        for _ in range(num_layers):
+            self.mlp.append(GroupedLinear(groups, hidden_dim, hidden_dim))
+            self.mlp.append(nn.ReLU(inplace=True))
+        self.mlp.append(GroupedLinear(groups, hidden_dim, out_channels // groups, bias=out_bias))
+
+    def forward(self, scale: int) -> Tensor:
+        """Returns (G, P·r·r, O/G): positions outermost, then sub-pixels row by row."""
+        centres = cell_centres(scale, self.frequency.device)
+        # The first half of the frequencies belongs to x, the second to y.
+        zx, zy = self.frequency.chunk(2, dim=1)
+        cell = self.frequency.new_tensor([2 / min(scale, self.max_scale)])
+        turn_y, turn_x = centres[:, 0, None], centres[:, 1, None]
+        angle = zx[:, None] * turn_x + zy[:, None] * turn_y + self.phase(cell)
+        basis = torch.cat((torch.cos(math.pi * angle), torch.sin(math.pi * angle)), dim=-1)
+        # Dealt out to the groups one by one; the amplitudes are stored group after group.
+        basis = rearrange(basis, "p rr (d g) -> g p rr d", g=self.groups)
+        amplitude = rearrange(self.amplitude, "p (g d) -> g p 1 d", g=self.groups)
+        out: Tensor = self.mlp((basis * amplitude).flatten(1, 2))
+        return out

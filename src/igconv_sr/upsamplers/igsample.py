@@ -1,0 +1,64 @@
+"""IGSample: bilinear resampling of the LR image at positions that depend on the features.
+
+Legend: B batch, H and W size of the LR image, r scale.
+"""
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from igconv_sr.upsamplers.hypernet import GroupedLinear, HyperNetwork
+
+MAPS_PER_SUBPIXEL = 12
+"""Group (offset, scope) × axis (x, y) × colour (r, g, b)."""
+
+_INITIAL_STD = 0.01
+
+
+def resample(lr: Tensor, maps: Tensor, scale: int) -> Tensor:
+    """Samples each colour plane of the LR image at pixel centre + offset.
+
+    Args:
+        lr: (B,3,H,W), any value range.
+        maps: (B,12·r·r,H,W), channels ordered group (offset, scope), axis (x, y), colour, row, column.
+            The offset used is ``offset · sigmoid(scope) / 2``, in LR pixels.
+        scale: r.
+
+    Returns:
+        (B,3,r·H,r·W); beyond the border the nearest pixel is taken.
+    """
+    height, width = lr.shape[-2:]
+    pattern = "b (group xy rgb i j) h w -> group (b rgb) (h i) (w j) xy"
+    # Sampling positions need float32 also under autocast: half precision cannot tell pixels apart.
+    offset, scope = rearrange(maps.float(), pattern, group=2, xy=2, rgb=3, i=scale, j=scale)
+    x = (torch.arange(width * scale, device=lr.device) + 0.5) * 2 / (width * scale) - 1
+    y = (torch.arange(height * scale, device=lr.device) + 0.5) * 2 / (height * scale) - 1
+    centre = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
+    to_grid = torch.tensor([2 / width, 2 / height], device=lr.device)
+    grid = centre + offset * scope.sigmoid() * (0.5 * to_grid)
+    planes = rearrange(lr.float(), "b rgb h w -> (b rgb) 1 h w")
+    sampled = F.grid_sample(planes, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return rearrange(sampled, "(b rgb) 1 h w -> b rgb h w", rgb=3)
+
+
+def sampling_hypernetwork(positions: int, hidden_dim: int, num_layers: int, max_scale: float) -> HyperNetwork:
+    """The hyper-network of IGSample's kernel: one group for the offsets, one for their scope.
+
+    Starts near plain bilinear interpolation: truncated normal weights of σ 0.01, no bias, the offsets equal for
+    all three colours and every scope at one half.
+    """
+    net = HyperNetwork(positions, MAPS_PER_SUBPIXEL, hidden_dim, num_layers, max_scale, groups=2, out_bias=False)
+    for name, parameter in net.named_parameters():
+        if name.endswith("bias"):
+            nn.init.zeros_(parameter)
+        else:
+            nn.init.trunc_normal_(parameter, std=_INITIAL_STD)
+    last = net.mlp[-1]
+    assert isinstance(last, GroupedLinear)
+    with torch.no_grad():
+        offset, scope = last.weight
+        per_axis = offset.view(2, 3, -1)
+        per_axis.copy_(per_axis[:, :1].expand_as(per_axis).clone())
+        scope.zero_()
+    return net
