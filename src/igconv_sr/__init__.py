@@ -1,1 +1,23 @@
-"""Multi-scale image super-resolution with Implicit Grid Convolution."""
+"""Multi-scale image super-resolution with Implicit Grid Convolution.
+
+Example:
+    >>> import igconv_sr
+    >>> net = igconv_sr.load("outputs/train/…/model.safetensors")  # doctest: +SKIP
+    >>> sr = net(lr, scale=3)  # RGB in [0,1], (B,3,H,W) -> (B,3,3H,3W)  # doctest: +SKIP
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from igconv_sr.checkpoint import load
+
+__all__ = ["load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports torch and Lightning only once something needs them."""
+    if name == "load":
+        from igconv_sr.checkpoint import load
+
+        return load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     Commands print it as one line instead of a traceback.
     """
+
+
+class NonFiniteError(RuntimeError):
+    """The loss or the weights became NaN or infinite; the message says where and what to do."""

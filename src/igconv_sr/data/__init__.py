@@ -1,0 +1,17 @@
+"""Data: from image files to training batches and benchmark images."""
+
+from igconv_sr.data.benchmark import Benchmark, BenchmarkImages, BenchmarkItem, find_benchmark
+from igconv_sr.data.crops import Batch, CropBatch
+from igconv_sr.data.datamodule import FolderData, MixedScaleData, SampleData
+
+__all__ = [
+    "Batch",
+    "Benchmark",
+    "BenchmarkImages",
+    "BenchmarkItem",
+    "CropBatch",
+    "FolderData",
+    "MixedScaleData",
+    "SampleData",
+    "find_benchmark",
+]

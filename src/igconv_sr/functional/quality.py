@@ -6,6 +6,8 @@ from torchmetrics.functional.image import (
     structural_similarity_index_measure,
 )
 
+from igconv_sr.errors import InputError
+
 SSIM_WINDOW = 11
 _MARGIN = SSIM_WINDOW // 2
 
@@ -37,10 +39,10 @@ def ssim(sr: Tensor, hr: Tensor) -> Tensor:
         (B,) in the dtype of the images.
 
     Raises:
-        ValueError: If the images are smaller than the window.
+        InputError: If the images are smaller than the window.
     """
     if min(sr.shape[-2:]) < SSIM_WINDOW:
-        raise ValueError(
+        raise InputError(
             f"SSIM needs images of at least {SSIM_WINDOW}×{SSIM_WINDOW} pixels inside the border, "
             f"got {sr.shape[-2]}×{sr.shape[-1]}"
         )

@@ -1,0 +1,39 @@
+"""Which checkpoints a training keeps."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+LAST = "last"
+
+
+def checkpoints(folder: Path, scales: Sequence[int], every_n_steps: int) -> list[ModelCheckpoint]:
+    """The newest (``last``), the best of each scale (``best_x2`` …) and the best by the mean (``best_mean``).
+
+    Args:
+        folder: Where they are written.
+        scales: Scales of the training.
+        every_n_steps: Optimiser steps between two writings of ``last``.
+    """
+    last = ModelCheckpoint(
+        folder,
+        LAST,
+        every_n_train_steps=every_n_steps,
+        save_top_k=1,
+        save_on_train_epoch_end=False,
+        enable_version_counter=False,
+    )
+    best = [
+        ModelCheckpoint(
+            folder,
+            f"best_{name}",
+            monitor=f"valid/psnr_y_{name}",
+            mode="max",
+            save_top_k=1,
+            auto_insert_metric_name=False,
+            enable_version_counter=False,
+        )
+        for name in [*(f"x{scale}" for scale in scales), "mean"]
+    ]
+    return [last, *best]

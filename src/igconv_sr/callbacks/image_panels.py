@@ -1,0 +1,62 @@
+"""Sends LR, bicubic, SR and HR of one validation image per scale to W&B and TensorBoard."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
+from torch import Tensor
+
+from igconv_sr.data import BenchmarkItem
+from igconv_sr.functional.imresize import imresize
+
+_SIDE = 192
+"""HR pixels of a panel."""
+
+
+class ImagePanels(Callback):
+    """After each validation logs one row per scale: LR enlarged, bicubic, SR, HR, cut from the image's middle."""
+
+    def __init__(self) -> None:
+        self._panels: dict[int, Tensor] = {}
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: BenchmarkItem,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keeps the first image of each scale."""
+        if trainer.is_global_zero and batch.scale not in self._panels and _image_loggers(trainer):
+            self._panels[batch.scale] = _panel(pl_module, batch)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Logs the rows."""
+        for scale, panel in self._panels.items():
+            for logger in _image_loggers(trainer):
+                if isinstance(logger, WandbLogger):
+                    logger.log_image(f"valid/images_x{scale}", [panel], step=trainer.global_step)
+                elif isinstance(logger, TensorBoardLogger):
+                    logger.experiment.add_image(f"valid/images_x{scale}", panel, trainer.global_step)
+        self._panels = {}
+
+
+def _image_loggers(trainer: Trainer) -> list[Logger]:
+    return [logger for logger in trainer.loggers if isinstance(logger, WandbLogger | TensorBoardLogger)]
+
+
+def _panel(pl_module: LightningModule, item: BenchmarkItem) -> Tensor:
+    """(3,side,4·side) in [0,1]."""
+    side = _SIDE // item.scale
+    top, left = (max(size - side, 0) // 2 for size in item.lr.shape[-2:])
+    lr = item.lr[..., top : top + side, left : left + side] / 255
+    scale = item.scale
+    hr = item.hr[..., top * scale : (top + side) * scale, left * scale : (left + side) * scale] / 255
+    nearest = lr.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
+    with torch.no_grad():
+        sr = pl_module.net(lr, scale)
+    row = torch.cat((nearest, imresize(lr, scale), sr, hr), dim=-1)
+    return row[0].float().clamp(0, 1).cpu()

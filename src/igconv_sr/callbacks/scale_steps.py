@@ -1,0 +1,36 @@
+"""Counts the optimiser steps in which each scale took part, and logs the counts."""
+
+from collections import Counter
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from igconv_sr.data import Batch
+
+
+class ScaleSteps(Callback):
+    """Logs ``train/steps_x2`` and so on; the counts are saved with the checkpoint."""
+
+    def __init__(self) -> None:
+        self.steps: Counter[int] = Counter()
+        self._seen: set[int] = set()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """Counts the scales of the micro-batches that make up a step."""
+        self._seen |= {scale for scale, _ in batch.groups}
+        if (batch_idx + 1) % trainer.accumulate_grad_batches:
+            return
+        self.steps.update(self._seen)
+        self._seen = set()
+        for scale, steps in sorted(self.steps.items()):
+            pl_module.log(f"train/steps_x{scale}", float(steps), rank_zero_only=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The counts."""
+        return {str(scale): steps for scale, steps in self.steps.items()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on counting."""
+        self.steps = Counter({int(scale): steps for scale, steps in state_dict.items()})

@@ -1,0 +1,72 @@
+"""``igconv-sr COMMAND …``: names the commands and hands over to them.
+
+Nothing heavy is imported before the command is known, so that ``igconv-sr --help`` answers at once.
+"""
+
+import importlib
+import sys
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A command that takes Hydra overrides.
+
+    Attributes:
+        module: Holds ``main``.
+        config: Name of its configuration.
+        summary: One sentence.
+    """
+
+    module: str
+    config: str
+    summary: str
+
+
+COMMANDS = {
+    "train": Command("train", "train", "Train one model for all scales and show what it is worth."),
+    "sweep": Command("train", "train", "Train every combination of comma-separated values, one after another."),
+    "evaluate": Command("evaluate", "evaluate", "Score a checkpoint or bicubic on benchmarks."),
+    "bench": Command("bench", "bench", "Measure speed, as ratios against plain implementations."),
+}
+
+USAGE = "\n".join(
+    (
+        "Usage: igconv-sr COMMAND [group=choice] [key=value …]",
+        "",
+        *(f"  {name:<10}{command.summary}" for name, command in COMMANDS.items()),
+        "",
+        "igconv-sr COMMAND --help lists the groups and keys of a command, --cfg job prints its configuration.",
+    )
+)
+
+
+def main() -> None:
+    """Runs the command named on the command line; exits with 1 on a user's error, with 2 on a wrong command."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        return
+    from igconv_sr.launch import exit_with
+
+    name, *overrides = arguments
+    if name not in COMMANDS:
+        exit_with(f"there is no command {name!r}; the commands are {', '.join(COMMANDS)}", status=2)
+    _run(name, overrides)
+
+
+def _run(name: str, overrides: list[str]) -> None:
+    from igconv_sr.config import name_run, sweep_arguments, train_arguments
+    from igconv_sr.errors import InputError
+    from igconv_sr.launch import Launch, exit_with
+
+    name_run()
+    try:
+        if name == "train":
+            overrides = train_arguments(overrides)
+        elif name == "sweep":
+            overrides = sweep_arguments(overrides)
+    except InputError as error:
+        exit_with(str(error))
+    command = COMMANDS[name]
+    launch = Launch(command.config, overrides)
+    launch.run(importlib.import_module(f"igconv_sr.{command.module}").main)

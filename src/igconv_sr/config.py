@@ -1,0 +1,65 @@
+"""Where the configuration lies, and what is settled before Hydra reads the command line."""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import yaml
+
+from igconv_sr.errors import InputError
+
+_PACKAGE = Path(__file__).parent
+CONFIG_FOLDER = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parents[1] / "conf") if folder.is_dir())
+"""Inside an installed package, or at the top of the checkout."""
+
+RUN_VARIABLE = "IGCONV_SR_RUN"
+"""Names the run's folder; set before other ranks start, so that all ranks use one folder."""
+
+OUTPUTS = Path("outputs")
+
+
+def name_run() -> None:
+    """Gives the run its name, the time of its start, unless this process is a further rank of a run."""
+    os.environ.setdefault(RUN_VARIABLE, f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"[:-3])
+
+
+def train_arguments(arguments: Sequence[str]) -> list[str]:
+    """For ``ckpt_path=last`` finds the run to continue and adds the options it was started with.
+
+    Options given now win over those of the run.
+
+    Raises:
+        InputError: If there is no run to continue.
+    """
+    given = {_key(argument): argument for argument in arguments}
+    if given.get("ckpt_path") != "ckpt_path=last":
+        return list(arguments)
+    if "paths.output_dir" in given:
+        folder = Path(given["paths.output_dir"].partition("=")[2].strip("'\""))
+    else:
+        folder = _newest_run()
+        os.environ[RUN_VARIABLE] = folder.name
+    saved = folder / ".hydra" / "overrides.yaml"
+    before = yaml.safe_load(saved.read_text()) if saved.is_file() else []
+    return [option for option in before if _key(option) not in given] + list(arguments)
+
+
+def sweep_arguments(arguments: Sequence[str]) -> list[str]:
+    """Makes each cell write into its own folder below that of the sweep."""
+    own = [a for a in arguments if _key(a) != "paths.output_dir"]
+    chosen = [a.partition("=")[2] for a in arguments if _key(a) == "paths.output_dir"]
+    folder = chosen[-1] if chosen else f"{OUTPUTS}/sweep/{os.environ[RUN_VARIABLE]}"
+    return ["--multirun", f"hydra.sweep.dir={folder}", "paths.output_dir=${hydra:runtime.output_dir}", *own]
+
+
+def _newest_run() -> Path:
+    checkpoints = OUTPUTS.glob("train/*/checkpoints/last.ckpt")
+    newest = max(checkpoints, key=lambda path: path.stat().st_mtime, default=None)
+    if newest is None:
+        raise InputError(f"ckpt_path=last: there is no run with a checkpoint in {OUTPUTS}/train; leave ckpt_path out")
+    return newest.parents[1]
+
+
+def _key(argument: str) -> str:
+    return argument.partition("=")[0].lstrip("+")

@@ -1,0 +1,197 @@
+"""The LightningDataModules: mixed-scale crops for training, whole images for validation."""
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_info
+from torch.utils.data import DataLoader
+
+from igconv_sr.data.augment import to_batch
+from igconv_sr.data.benchmark import Benchmark, BenchmarkImages
+from igconv_sr.data.crops import CropBatch, Layout, MixedScaleCrops, StepSampler
+from igconv_sr.data.images import list_images
+from igconv_sr.data.sample import TRAINING_PHOTOGRAPHS, VALIDATION_PHOTOGRAPHS
+from igconv_sr.data.schedule import ScaleSchedule
+from igconv_sr.data.store import ImageStore, build_store
+from igconv_sr.errors import InputError
+from igconv_sr.upsamplers.scales import check_scale
+
+
+class MixedScaleData(LightningDataModule):
+    """Crops of all scales in one batch, drawn by (seed, step, row) alone.
+
+    Args:
+        name: Name of the data set, as it appears in results.
+        train_files: Image files to train on.
+        valid_files: Image files to validate on.
+        scales: Scales of the training.
+        lr_patch_size: Side p of the LR patch, the same at every scale.
+        global_batch_size: Rows of one optimiser step, over all devices and accumulated batches.
+        max_batch_per_device: A device runs at most so many rows at once and accumulates the rest.
+        scale_schedule: See :func:`igconv_sr.data.schedule.row_scales`.
+        seed: Seed of the run.
+        cache_dir: Holds the decoded images.
+        num_workers: Processes that cut crops; 0 cuts them in the training process.
+
+    Raises:
+        InputError: If a scale is not an integer of 2 or more, or a size is not positive.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        train_files: Sequence[Path],
+        valid_files: Sequence[Path],
+        *,
+        scales: Sequence[int],
+        lr_patch_size: int,
+        global_batch_size: int,
+        max_batch_per_device: int,
+        scale_schedule: ScaleSchedule,
+        seed: int,
+        cache_dir: str,
+        num_workers: int,
+    ) -> None:
+        super().__init__()
+        for scale in scales:
+            check_scale(scale)
+        for key, value in {"lr_patch_size": lr_patch_size, "global_batch_size": global_batch_size}.items():
+            if value < 1:
+                raise InputError(f"data.{key} must be at least 1, got {value}")
+        if scale_schedule not in ("all", "synchronised", "per_rank"):
+            raise InputError(f"data.scale_schedule must be all, synchronised or per_rank, got {scale_schedule!r}")
+        self.name, self.train_files, self.valid_files = name, list(train_files), list(valid_files)
+        self.scales, self.lr_patch_size, self.global_batch_size = tuple(scales), lr_patch_size, global_batch_size
+        self.max_batch_per_device, self.scale_schedule = max_batch_per_device, scale_schedule
+        self.seed, self.cache, self.num_workers = seed, Path(cache_dir), num_workers
+        self.store: ImageStore | None = None
+
+    @property
+    def benchmark(self) -> Benchmark:
+        """The validation images."""
+        return Benchmark(self.name, tuple(self.valid_files))
+
+    def accumulate(self, world_size: int) -> int:
+        """Micro-batches per optimiser step on each of ``world_size`` devices.
+
+        Raises:
+            InputError: If the global batch cannot be divided evenly.
+        """
+        per_device, rest = divmod(self.global_batch_size, world_size)
+        if rest:
+            raise InputError(
+                f"data.global_batch_size={self.global_batch_size} cannot be shared by {world_size} devices; "
+                f"use a multiple of {world_size}"
+            )
+        limit = min(self.max_batch_per_device, per_device)
+        rows = next(rows for rows in range(limit, 0, -1) if per_device % rows == 0)
+        return per_device // rows
+
+    def prepare_data(self) -> None:
+        """Decodes the images, once per machine."""
+        build_store(self.train_files, self.cache)
+
+    def setup(self, stage: str) -> None:
+        """Opens the store and says which images are too small for some scale."""
+        if stage != "fit":
+            return
+        self.store = build_store(self.train_files, self.cache)
+        smallest = self.store.sizes.min(axis=1)
+        for scale in self.scales:
+            too_small = int((smallest // scale < self.lr_patch_size).sum())
+            if 0 < too_small < len(self.store):
+                rank_zero_info(
+                    f"{too_small} of {len(self.store)} images are smaller than a crop at ×{scale} "
+                    f"({self.lr_patch_size * scale} pixels) and are used at smaller scales only"
+                )
+
+    def train_dataloader(self) -> DataLoader[CropBatch]:
+        """Micro-batches from the trainer's step on, without end."""
+        assert self.trainer is not None
+        assert self.store is not None
+        accumulate = self.accumulate(self.trainer.world_size)
+        layout = Layout(self.global_batch_size, accumulate, self.trainer.global_rank, self.trainer.world_size)
+        crops = MixedScaleCrops(self.store, self.scales, self.lr_patch_size, self.scale_schedule, self.seed, layout)
+        return DataLoader(
+            crops,
+            batch_size=None,
+            sampler=StepSampler(self.trainer.global_step * accumulate),
+            num_workers=self.num_workers,
+            pin_memory=self.trainer.accelerator.__class__.__name__ == "CUDAAccelerator",
+            worker_init_fn=ignore_signals,
+        )
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Whole validation images at every scale, shared out over the ranks."""
+        assert self.trainer is not None
+        images = BenchmarkImages([self.benchmark], self.scales, self.trainer.global_rank, self.trainer.world_size)
+        return DataLoader(images, batch_size=None)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:  # noqa: ARG002 (Lightning's hook)
+        """Reduces, flips and turns training crops on the device."""
+        return to_batch(batch) if isinstance(batch, CropBatch) else batch
+
+
+def ignore_signals(worker_id: int) -> None:  # noqa: ARG001 (torch's hook)
+    """Leaves Ctrl-C and SIGTERM to the main process, which finishes its step and stops its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+class SampleData(MixedScaleData):
+    """The free photographs inside scikit-image: enough to see everything work, too few for research.
+
+    Args:
+        crops: Arguments of :class:`MixedScaleData`.
+    """
+
+    def __init__(self, **crops: Any) -> None:
+        super().__init__("sample", TRAINING_PHOTOGRAPHS, VALIDATION_PHOTOGRAPHS, **crops)
+
+    def describe(self) -> str:
+        """One line that says what is trained on."""
+        return (
+            f"Data: {len(self.train_files)} photographs that come with scikit-image (data=sample), for trying things "
+            "out. For research train on DIV2K: make train data=div2k data.root=/path/to/DIV2K recipe=paper"
+        )
+
+
+class FolderData(MixedScaleData):
+    """Any folder of images.
+
+    Args:
+        name: Name of the data set, as it appears in results.
+        root: The folder.
+        train_folder: Folder of the training images, below ``root``.
+        valid_folder: Folder of the validation images, below ``root``; without it every tenth training image, at
+            most ten, is kept for validation.
+        crops: Arguments of :class:`MixedScaleData`.
+
+    Raises:
+        InputError: If a folder does not exist or holds too few images.
+    """
+
+    def __init__(
+        self, name: str, root: str, train_folder: str = ".", valid_folder: str | None = None, **crops: Any
+    ) -> None:
+        self.folder = Path(root).expanduser() / train_folder
+        train_files = list_images(self.folder)
+        if valid_folder is not None:
+            valid_files = list_images(Path(root).expanduser() / valid_folder)
+        else:
+            train_files, valid_files = _hold_out(train_files, self.folder)
+        super().__init__(name, train_files, valid_files, **crops)
+
+    def describe(self) -> str:
+        """One line that says what is trained on."""
+        return f"Data: {len(self.train_files)} images of {self.folder}, {len(self.valid_files)} for validation"
+
+
+def _hold_out(files: list[Path], folder: Path) -> tuple[list[Path], list[Path]]:
+    if len(files) < 2:
+        raise InputError(f"{folder} holds a single image; one more is needed for validation")
+    held_out = files[::10][:10]
+    return [path for path in files if path not in held_out], held_out

@@ -1,0 +1,63 @@
+"""``igconv-sr evaluate``: scores a checkpoint or bicubic on benchmarks."""
+
+from pathlib import Path
+
+import hydra
+from hydra.utils import instantiate
+from lightning.pytorch import Trainer
+from omegaconf import DictConfig
+
+from igconv_sr.checkpoint import ModelCard, load_with_card
+from igconv_sr.config import CONFIG_FOLDER
+from igconv_sr.data import find_benchmark
+from igconv_sr.errors import InputError
+from igconv_sr.evaluation import evaluate
+from igconv_sr.launch import Launch
+from igconv_sr.metrics import STANDARD
+from igconv_sr.network import Bicubic, SuperResolver
+from igconv_sr.report_table import print_scores
+from igconv_sr.results import to_results, write_results
+from igconv_sr.upsamplers.scales import check_scale
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="evaluate")
+def main(config: DictConfig) -> None:
+    """Evaluates by a composed configuration.
+
+    Raises:
+        InputError: If there is nothing to evaluate, or a benchmark, scale or checkpoint does not fit.
+    """
+    with Launch.current.job():
+        for scale in config.scales:
+            check_scale(scale)
+        if not config.benchmarks:
+            raise InputError("no benchmark given; add benchmarks=[/path/to/Set5], folders that hold HR/")
+        benchmarks = [find_benchmark(Path(folder).expanduser()) for folder in config.benchmarks]
+        net, card = _model(config)
+        trainer = Trainer(
+            accelerator=config.trainer.accelerator,
+            devices=config.trainer.devices,
+            strategy=config.trainer.strategy,
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+        scores = evaluate(net, benchmarks, list(config.scales), trainer)
+        if not trainer.is_global_zero:
+            return
+        params = sum(p.numel() for p in net.parameters())
+        folder = Path(config.paths.output_dir)
+        checkpoint = str(config.ckpt_path or "")
+        write_results(to_results(scores, card, params, STANDARD, checkpoint), folder)
+        print_scores(f"{card.model} + {card.upsampler_name}" if card else "bicubic", scores, None)
+        print(f"Results in {folder}")
+
+
+def _model(config: DictConfig) -> tuple[SuperResolver, ModelCard | None]:
+    if config.ckpt_path is not None:
+        return load_with_card(config.ckpt_path)
+    net = instantiate(config.model)
+    if not isinstance(net, Bicubic):
+        raise InputError("an untrained model has no quality; give ckpt_path=/path/to/last.ckpt, or model=bicubic")
+    return net, None

@@ -1,0 +1,134 @@
+"""The LightningModule: step, validation, optimiser, nothing else."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+from torch.nn import Parameter
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from igconv_sr.checkpoint import CARD_KEY, ModelCard
+from igconv_sr.data import Batch, BenchmarkItem
+from igconv_sr.errors import InputError, NonFiniteError
+from igconv_sr.functional.quality import psnr
+from igconv_sr.losses import LossOfImages, WeightedLoss
+from igconv_sr.metrics import STANDARD, BenchmarkScores
+from igconv_sr.network import SRNet
+
+
+class SuperResolution(LightningModule):
+    """Trains one network on batches that mix scales.
+
+    Args:
+        net: The network.
+        card: What the checkpoint says of it.
+        loss: Weighted sum of terms, one value per image.
+        optimizer: Called with the parameters.
+        scheduler: Called with the optimiser; steps once per optimiser step.
+        benchmark: Name of the validation images.
+    """
+
+    def __init__(
+        self,
+        net: SRNet,
+        card: ModelCard,
+        loss: WeightedLoss,
+        optimizer: Callable[[Iterable[Parameter]], Optimizer],
+        scheduler: Callable[[Optimizer], LRScheduler],
+        benchmark: str,
+    ) -> None:
+        super().__init__()
+        self.net, self.card, self.loss = net, card, loss
+        self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        self.scores = BenchmarkScores([benchmark], net.scales, STANDARD)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 (Lightning's hook)
+        """Loss of a batch: the mean over its images, so that ranks and micro-batches average exactly.
+
+        Raises:
+            NonFiniteError: If the loss is NaN or infinite.
+        """
+        images = self.net.forward_mixed(batch.lr, batch.groups)
+        losses = [self.loss(sr, hr) for sr, hr in zip(images, batch.hr, strict=True)]
+        loss = torch.cat([group.total for group in losses]).mean()
+        if not torch.isfinite(loss):
+            raise NonFiniteError(self._where_not_finite(batch, losses))
+        if self.global_step % self.trainer.log_every_n_steps == 0:
+            self._log_training(batch, images, losses, loss)
+        return loss
+
+    def _log_training(self, batch: Batch, images: list[Tensor], losses: list[LossOfImages], loss: Tensor) -> None:
+        self.log("train/loss", loss, prog_bar=True)
+        for (scale, _), sr, hr, group in zip(batch.groups, images, batch.hr, losses, strict=True):
+            for name, values in group.terms.items():
+                self.log(f"train/{name}_x{scale}", values.mean())
+            value = psnr(sr.detach().float().clamp(0, 1) * 255, hr * 255).mean()
+            self.log(f"train/psnr_rgb_x{scale}", value, prog_bar=True)
+
+    def _where_not_finite(self, batch: Batch, losses: list[LossOfImages]) -> str:
+        values = torch.cat([group.total for group in losses]).tolist()
+        scales = [scale for scale, rows in batch.groups for _ in range(rows)]
+        bad = [
+            f"×{scale} {name} ({value})"
+            for scale, name, value in zip(scales, batch.names, values, strict=True)
+            if not abs(value) < float("inf")
+        ]
+        return (
+            f"the loss is not finite at step {self.global_step}: {', '.join(bad)}; "
+            "lower optim.optimizer.lr or set trainer.gradient_clip_val"
+        )
+
+    def validation_step(self, batch: BenchmarkItem, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's hook)
+        """Scores one whole image."""
+        sr = self.net(batch.lr / 255, batch.scale)
+        self.scores.update(batch.benchmark, batch.scale, sr, batch.hr / 255, batch.gray)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs PSNR and SSIM per scale and their means."""
+        scores = self.scores.compute()
+        self.scores.reset()
+        values = {f"valid/psnr_y_x{score.scale}": score.psnr_y for score in scores}
+        values |= {f"valid/ssim_y_x{score.scale}": score.ssim_y for score in scores}
+        values["valid/psnr_y_mean"] = sum(score.psnr_y for score in scores) / len(scores)
+        self.log_dict(values, rank_zero_only=True)
+
+    def configure_optimizers(self) -> Any:
+        """Optimiser and schedule, stepped together."""
+        optimizer = self.make_optimizer(self.net.parameters())
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self.make_scheduler(optimizer), "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds the card.
+
+        Raises:
+            NonFiniteError: If a weight is NaN or infinite, so that no such checkpoint replaces a good one.
+        """
+        for name, value in checkpoint["state_dict"].items():
+            if value.is_floating_point() and not value.isfinite().all():
+                raise NonFiniteError(f"{name} is not finite at step {self.global_step}; no checkpoint is written")
+        checkpoint[CARD_KEY] = self.card.after(self.global_step).to_json()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Checks that the checkpoint is of this network and puts the loop at its optimiser step.
+
+        Raises:
+            InputError: If it is of another network.
+        """
+        if CARD_KEY not in checkpoint:
+            raise InputError("the checkpoint to continue is not one of igconv_sr: it has no model card")
+        card = ModelCard.from_json(checkpoint[CARD_KEY])
+        if differences := self.card.differences(card):
+            raise InputError(
+                f"the checkpoint to continue is of another architecture ({'; '.join(differences)}); "
+                "give the options it was trained with"
+            )
+        # Accumulation may have changed with the number of devices; the step is what counts.
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
+        micro_steps = checkpoint["global_step"] * self.trainer.accumulate_grad_batches
+        progress.update(dict.fromkeys(progress, micro_steps))

@@ -1,0 +1,163 @@
+"""``igconv-sr train``: trains one network for all scales, then shows what it is worth."""
+
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor
+from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.utilities import rank_zero_info
+from omegaconf import DictConfig, OmegaConf
+
+from igconv_sr.callbacks import LAST, GracefulStop, ImagePanels, ScaleSteps, StepProgress, StepSeed, checkpoints
+from igconv_sr.checkpoint import AtomicCheckpointIO, ModelCard, load_with_card, replacing, save_safetensors
+from igconv_sr.config import CONFIG_FOLDER
+from igconv_sr.data import MixedScaleData
+from igconv_sr.errors import InputError, NonFiniteError
+from igconv_sr.evaluation import evaluate
+from igconv_sr.launch import Launch
+from igconv_sr.metrics import STANDARD
+from igconv_sr.network import Bicubic, SRNet
+from igconv_sr.picture import save_side_by_side
+from igconv_sr.report_table import print_scores
+from igconv_sr.results import to_results, write_results
+from igconv_sr.task import SuperResolution
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
+def main(config: DictConfig) -> None:
+    """Trains by a composed configuration."""
+    with Launch.current.job():
+        train(config)
+
+
+def train(config: DictConfig) -> None:
+    """Trains, evaluates on images not trained on, and writes everything into ``paths.output_dir``.
+
+    Raises:
+        InputError: If the configuration asks for something impossible.
+        NonFiniteError: If the loss or the weights became NaN or infinite.
+    """
+    _check(config)
+    folder = Path(config.paths.output_dir)
+    seed_everything(config.seed, workers=True, verbose=False)
+    data: MixedScaleData = instantiate(config.data)
+    rank_zero_info(data.describe())
+    card = _card(config, data)
+    task = SuperResolution(
+        card.build(),
+        card,
+        instantiate(config.loss),
+        instantiate(config.optim.optimizer),
+        instantiate(config.optim.scheduler),
+        data.name,
+    )
+    trainer = _trainer(config, data, task.net, folder)
+    last = folder / "checkpoints" / f"{LAST}.ckpt"
+    resume = last if config.ckpt_path == LAST else config.ckpt_path
+    if trainer.is_global_zero:
+        _save_config(config, folder, trainer)
+    try:
+        trainer.fit(task, data, ckpt_path=resume, weights_only=True)
+    except NonFiniteError as error:
+        kept = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint had been written yet"
+        raise NonFiniteError(f"{error}; {kept}") from error
+    _finish(trainer, data, folder)
+
+
+def _check(config: DictConfig) -> None:
+    if config.ckpt_path not in (None, LAST) and not Path(config.ckpt_path).is_file():
+        raise InputError(f"ckpt_path={config.ckpt_path} does not exist; ckpt_path=last continues the newest run")
+    last = Path(config.paths.output_dir) / "checkpoints" / f"{LAST}.ckpt"
+    if config.ckpt_path == LAST and not last.is_file():
+        raise InputError(f"ckpt_path=last: there is no {last} to continue; leave ckpt_path out to start anew")
+    if config.model.get("_target_") == f"{Bicubic.__module__}.{Bicubic.__name__}":
+        raise InputError("model=bicubic has nothing to train; evaluate it: igconv-sr evaluate model=bicubic")
+    if HydraConfig.get().mode is RunMode.MULTIRUN and config.trainer.strategy == "ddp":
+        raise InputError("trainer=ddp does not work inside a sweep yet; run the cells one by one with make train")
+
+
+def _card(config: DictConfig, data: MixedScaleData) -> ModelCard:
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    return ModelCard(
+        encoder=plain["model"],
+        upsampler=plain["upsampler"],
+        scales=plain["data"]["scales"],
+        model=plain["run"]["model"],
+        upsampler_name=plain["run"]["upsampler"],
+        train_data=data.name,
+        seed=plain["seed"],
+    )
+
+
+def _trainer(config: DictConfig, data: MixedScaleData, net: SRNet, folder: Path) -> Trainer:
+    settings: Any = OmegaConf.to_container(config.trainer, resolve=True)
+    shared = net.upsampler.shared_across_scales
+    if settings["strategy"] == "ddp":
+        # A head per scale gets no gradient from a batch without that scale.
+        settings["strategy"] = DDPStrategy(find_unused_parameters=not shared)
+    every_n_steps = settings.pop("checkpoint_every_n_steps")
+    trainer: Trainer = instantiate(
+        settings,
+        callbacks=_callbacks(config, data, folder / "checkpoints", every_n_steps),
+        logger=[instantiate(logger) for logger in config.logger.values()],
+        plugins=[AtomicCheckpointIO()],
+        default_root_dir=str(folder),
+        max_epochs=-1,
+        check_val_every_n_epoch=None,
+        use_distributed_sampler=False,
+        enable_model_summary=False,
+    )
+    accumulate = data.accumulate(trainer.world_size)
+    trainer.accumulate_grad_batches = accumulate
+    if isinstance(trainer.val_check_interval, int):
+        trainer.val_check_interval *= accumulate
+    return trainer
+
+
+def _callbacks(config: DictConfig, data: MixedScaleData, folder: Path, every_n_steps: int) -> list[Callback]:
+    callbacks: list[Callback] = [
+        StepProgress(),
+        StepSeed(config.seed),
+        ScaleSteps(),
+        LearningRateMonitor("step"),
+        ImagePanels(),
+        *checkpoints(folder, data.scales, every_n_steps),
+        GracefulStop(folder / f"{LAST}.ckpt"),
+    ]
+    if config.optim.ema_decay is not None:
+        # Averaging buffers would destroy integer ones (Lightning's default).
+        callbacks.insert(0, EMAWeightAveraging(decay=config.optim.ema_decay, use_buffers=False))
+    return callbacks
+
+
+def _save_config(config: DictConfig, folder: Path, trainer: Trainer) -> None:
+    with replacing(folder / "config.yaml") as partial:
+        partial.write_text(OmegaConf.to_yaml(config, resolve=True))
+    for logger in trainer.loggers:
+        plain: Any = OmegaConf.to_container(config, resolve=True)
+        logger.log_hyperparams(plain)
+
+
+def _finish(trainer: Trainer, data: MixedScaleData, folder: Path) -> None:
+    """Evaluates the (averaged) weights of the last step and writes what a user looks at."""
+    last = folder / "checkpoints" / f"{LAST}.ckpt"
+    trainer.save_checkpoint(last)
+    net, card = load_with_card(last)
+    scores = evaluate(net, [data.benchmark], data.scales, trainer)
+    bicubic = evaluate(Bicubic(), [data.benchmark], data.scales, trainer)
+    if not trainer.is_global_zero:
+        return
+    net = net.cpu()
+    weights, picture = folder / "model.safetensors", folder / "side_by_side.png"
+    save_safetensors(net, card, weights)
+    params = sum(parameter.numel() for parameter in net.parameters())
+    write_results(to_results(scores, card, params, STANDARD, str(last)), folder)
+    save_side_by_side(net, data.benchmark, data.scales, picture)
+    print_scores(f"{card.model} + {card.upsampler_name}", scores, bicubic)
+    print(f"Checkpoint {last}, weights {weights}, picture {picture}")
+    print(f"Results in {folder}")
