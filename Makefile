@@ -1,32 +1,33 @@
 # make help lists the targets. Whatever stands behind train, sweep, evaluate or bench as name=value reaches Hydra as typed.
-SHELL := /bin/bash
+override SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
+override VENV := .venv
+override BIN := $(VENV)/bin
+override INSTALLED := $(VENV)/.installed
 
 # --- name=value pairs, from make's own list of them to words that the shell leaves alone --------------------------
 # MAKEOVERRIDES holds the pairs last first, with a backslash before blanks and backslashes, and dollars doubled.
-empty :=
-space := $(empty) $(empty)
-tab := $(empty)	$(empty)
-mark_backslash := $(shell printf '\001')
-mark_space := $(shell printf '\002')
-mark_tab := $(shell printf '\003')
-pairs := $(subst \\,$(mark_backslash),$(MAKEOVERRIDES))
-pairs := $(subst \$(space),$(mark_space),$(pairs))
-pairs := $(subst \$(tab),$(mark_tab),$(pairs))
-pairs := $(filter-out PYTHON=%,$(subst $$$$,$$,$(pairs)))
-reversed = $(if $(1),$(call reversed,$(wordlist 2,$(words $(1)),$(1))) $(firstword $(1)))
-unmarked = $(subst $(mark_tab),$(tab),$(subst $(mark_space),$(space),$(subst $(mark_backslash),\,$(1))))
-overrides := $(foreach pair,$(call reversed,$(pairs)),'$(call unmarked,$(subst ','\'',$(pair)))')
+# "override" keeps a pair from changing a variable of this file that has the same name.
+override empty :=
+override space := $(empty) $(empty)
+override tab := $(empty)	$(empty)
+override mark_backslash := $(shell printf '\001')
+override mark_space := $(shell printf '\002')
+override mark_tab := $(shell printf '\003')
+override pairs := $(subst \\,$(mark_backslash),$(MAKEOVERRIDES))
+override pairs := $(subst \$(space),$(mark_space),$(pairs))
+override pairs := $(subst \$(tab),$(mark_tab),$(pairs))
+override pairs := $(filter-out PYTHON=%,$(subst $$$$,$$,$(pairs)))
+override reversed = $(if $(1),$(call reversed,$(wordlist 2,$(words $(1)),$(1))) $(firstword $(1)))
+override unmarked = $(subst $(mark_tab),$(tab),$(subst $(mark_space),$(space),$(subst $(mark_backslash),\,$(1))))
+override overrides := $(foreach pair,$(call reversed,$(pairs)),'$(call unmarked,$(subst ','\'',$(pair)))')
 # make would export them to the environment and expand their dollars on the way.
 unexport $(foreach pair,$(pairs),$(firstword $(subst =,$(space),$(pair))))
 
 # --- set-up -------------------------------------------------------------------------------------------------------
 # Without an NVIDIA driver, torch's CPU build is taken: the default one on Linux brings gigabytes of CUDA.
-TORCH_INDEX := $(if $(shell command -v nvidia-smi),,--extra-index-url https://download.pytorch.org/whl/cpu)
+override TORCH_INDEX := $(if $(shell command -v nvidia-smi),,--extra-index-url https://download.pytorch.org/whl/cpu)
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \

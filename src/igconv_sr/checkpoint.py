@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import inspect
+import io
 import json
 import os
 import pickle
@@ -13,13 +15,13 @@ from typing import Any, Self
 from zipfile import BadZipFile
 
 import torch
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from igconv_sr.errors import InputError
+from igconv_sr.errors import InputError, did_you_mean
 from igconv_sr.network import SRNet
 
 CARD_KEY = "igconv_sr"
@@ -94,8 +96,9 @@ class ModelCard:
             InputError: If a class is neither this package's nor one that the caller has imported: a file of weights
                 does not get to choose what is run.
         """
-        for part in (self.encoder, self.upsampler):
+        for group, part in (("model", self.encoder), ("upsampler", self.upsampler)):
             _check_trusted(str(part["_target_"]))
+            _check_arguments(group, part)
         return SRNet(instantiate(dict(self.encoder)), instantiate(dict(self.upsampler)), self.scales)
 
 
@@ -106,6 +109,14 @@ def _check_trusted(target: str) -> None:
     found = getattr(sys.modules.get(module), name, None)
     if not (isinstance(found, type) and issubclass(found, torch.nn.Module)):
         raise InputError(f"the weights need the class {target}; import {module} first, if you trust it")
+
+
+def _check_arguments(group: str, part: Mapping[str, Any]) -> None:
+    cls = get_class(part["_target_"])
+    known = inspect.signature(cls).parameters
+    for name in part:
+        if name not in known and name not in ("_target_", "_partial_"):
+            raise InputError(f"{group}.{name}: {cls.__name__} has no such argument{did_you_mean(name, known)}")
 
 
 def load(path: str | Path) -> SRNet:
@@ -194,7 +205,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Writes a checkpoint."""
         del storage_options  # of remote file systems; checkpoints are local files
+        # Through memory, so that a full disk is an OSError and not an error inside torch.
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
         with replacing(Path(path)) as partial, partial.open("wb") as file:
-            torch.save(checkpoint, file)
+            file.write(content.getbuffer())
             file.flush()
             os.fsync(file.fileno())

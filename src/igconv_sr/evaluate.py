@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from igconv_sr.checkpoint import ModelCard, load_with_card
 from igconv_sr.config import CONFIG_FOLDER
+from igconv_sr.console import quieten, say
 from igconv_sr.data import find_benchmark
 from igconv_sr.errors import InputError
 from igconv_sr.evaluation import evaluate
@@ -27,6 +28,7 @@ def main(config: DictConfig) -> None:
     Raises:
         InputError: If there is nothing to evaluate, or a benchmark, scale or checkpoint does not fit.
     """
+    quieten()
     with Launch.current.job():
         for scale in config.scales:
             check_scale(scale)
@@ -51,13 +53,13 @@ def main(config: DictConfig) -> None:
         checkpoint = str(config.ckpt_path or "")
         write_results(to_results(scores, card, params, STANDARD, checkpoint), folder)
         print_scores(f"{card.model} + {card.upsampler_name}" if card else "bicubic", scores, None)
-        print(f"Results in {folder}")
+        say(f"Results in {folder}")
 
 
 def _model(config: DictConfig) -> tuple[SuperResolver, ModelCard | None]:
     if config.ckpt_path is not None:
         return load_with_card(config.ckpt_path)
-    net = instantiate(config.model)
+    net = instantiate(config.get("model"))
     if not isinstance(net, Bicubic):
-        raise InputError("an untrained model has no quality; give ckpt_path=/path/to/last.ckpt, or model=bicubic")
+        raise InputError("there is nothing to evaluate; give ckpt_path=/path/to/last.ckpt, or model=bicubic")
     return net, None

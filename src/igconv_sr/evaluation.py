@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from torch import nn
 from torch.utils.data import DataLoader
 
 from igconv_sr.data import Benchmark, BenchmarkImages, BenchmarkItem
@@ -23,7 +22,6 @@ class Evaluation(LightningModule):
 
     def __init__(self, net: SuperResolver, scores: BenchmarkScores) -> None:
         super().__init__()
-        assert isinstance(net, nn.Module)
         self.net, self.scores = net, scores
         self.result: list[Score] = []
 

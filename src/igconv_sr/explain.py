@@ -1,10 +1,9 @@
 """Turns errors that a user can cause into one line: what is wrong, where, what to do."""
 
-import difflib
 import errno
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -17,13 +16,14 @@ from hydra.errors import (
     OverrideParseException,
 )
 from hydra.utils import get_object
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from igconv_sr.config import CONFIG_FOLDER
-from igconv_sr.errors import InputError, NonFiniteError
+from igconv_sr.errors import InputError, NonFiniteError, did_you_mean
 
-_COMPOSITION_ERRORS = (ConfigCompositionException, OverrideParseException, HydraException, OmegaConfBaseException)
+_COMPOSITION_ERRORS = (ConfigCompositionException, HydraException, OmegaConfBaseException)
 
 
 def explain(error: BaseException, command: str, arguments: Sequence[str]) -> str | None:
@@ -45,8 +45,14 @@ def explain(error: BaseException, command: str, arguments: Sequence[str]) -> str
             return _explain_choice(error)
         case MissingMandatoryValue():
             return f"{error.full_key} has no default; give {error.full_key}=…"
+        case OverrideParseException():
+            return (
+                f"cannot read {error.override!r}: {_first_line(error)}; lists are [a,b]"
+            )
+        case MisconfigurationException():
+            return _first_line(error)
         case _ if isinstance(error, _COMPOSITION_ERRORS):
-            return _explain_override(str(error), command, arguments)
+            return _explain_override(_first_line(error), command, arguments)
         case _:
             return None
 
@@ -76,28 +82,26 @@ def _explain_instantiation(error: InstantiationException, command: str, argument
         return None
     names = list(inspect.signature(get_object(target[1])).parameters)
     name = target[1].rpartition(".")[2]
-    return f"{group[1]}.{unexpected[1]}: {name} has no such argument{_did_you_mean(unexpected[1], names)}"
+    return f"{group[1]}.{unexpected[1]}: {name} has no such argument{did_you_mean(unexpected[1], names)}"
 
 
 def _explain_choice(error: MissingConfigException) -> str:
     group, _, choice = str(error.missing_cfg_file).rpartition("/")
     options = list(error.options or [])
     listed = f"; choices: {', '.join(options)}" if options else ""
-    return f"{group}={choice}: there is no such choice{_did_you_mean(choice, options)}{listed}"
+    return f"{group}={choice}: there is no such choice{did_you_mean(choice, options)}{listed}"
 
 
-def _explain_override(text: str, command: str, arguments: Sequence[str]) -> str:
-    first = text.splitlines()[0].rstrip(".")
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0].rstrip(".")
+
+
+def _explain_override(first: str, command: str, arguments: Sequence[str]) -> str:
     if found := re.search(r"Could not override '([^']+)'", first):
         key = found[1]
         known = _known_keys(command, arguments)
-        return f"{key}: there is no such key{_did_you_mean(key, known)}; +{key}=… adds a new one"
+        return f"{key}: there is no such key{did_you_mean(key, known)}; +{key}=… adds a new one"
     return first
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _known_keys(command: str, arguments: Sequence[str]) -> set[str]:

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 
 from lightning.pytorch.loggers import WandbLogger
-from lightning.pytorch.utilities import rank_zero_info
+
+from igconv_sr.console import say
 
 
 def wandb_logger(project: str, save_dir: str, name: str, group: str | None = None) -> WandbLogger:
@@ -19,9 +20,9 @@ def wandb_logger(project: str, save_dir: str, name: str, group: str | None = Non
     """
     offline = os.environ.get("WANDB_MODE", "online" if _has_account() else "offline") != "online"
     if offline:
-        rank_zero_info(f"W&B: offline, into {save_dir}/wandb; upload with `wandb sync`, or log in with `wandb login`")
+        say(f"W&B: offline, into {save_dir}/wandb; upload with `wandb sync`, or log in with `wandb login`")
     else:
-        rank_zero_info(f"W&B: online, project {project}")
+        say(f"W&B: online, project {project}")
     Path(save_dir).mkdir(parents=True, exist_ok=True)
     return WandbLogger(project=project, save_dir=save_dir, name=name, group=group, offline=offline)
 

@@ -4,7 +4,7 @@ Legend: B batch, H and W size of the LR image, r scale.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, Self, runtime_checkable
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -12,21 +12,23 @@ from torch import Tensor, nn
 from igconv_sr.encoders.base import Encoder
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.functional.padding import pad_bottom_right
+from igconv_sr.upsamplers.base import Upsampler
 from igconv_sr.upsamplers.scales import check_scale
 
 
-@runtime_checkable
-class SuperResolver(Protocol):
-    """What evaluation asks of a model: ``model(lr, scale)`` and ``model.fold(scales)``."""
+class SuperResolver(nn.Module):
+    """What evaluation asks of a model."""
 
-    def __call__(self, lr: Tensor, scale: int) -> Tensor:
-        """Maps (B,3,H,W) in [0,1] to (B,3,r·H,r·W)."""
+    def forward(self, lr: Tensor, scale: int) -> Tensor:
+        """Maps an RGB image (B,3,H,W) in [0,1] to (B,3,r·H,r·W), not clamped."""
+        raise NotImplementedError
 
     def fold(self, scales: Sequence[int]) -> "SuperResolver":
         """The same function at the given scales, ready for inference."""
+        raise NotImplementedError
 
 
-class SRNet(nn.Module):
+class SRNet(SuperResolver):
     """A super-resolution network: one encoder, one upsampler, several scales.
 
     Args:
@@ -48,8 +50,9 @@ class SRNet(nn.Module):
     """
 
     rgb_mean: Tensor | None
+    upsampler: Upsampler
 
-    def __init__(self, encoder: Encoder, upsampler: Callable[..., nn.Module], scales: Sequence[int]) -> None:
+    def __init__(self, encoder: Encoder, upsampler: Callable[..., Upsampler], scales: Sequence[int]) -> None:
         super().__init__()
         for scale in scales:
             check_scale(scale)
@@ -79,7 +82,7 @@ class SRNet(nn.Module):
         features = self.encoder(shifted)
         counts = [count for _, count in groups]
         images = []
-        rows = zip(groups, features.split(counts), padded.split(counts), strict=True)
+        rows = zip(groups, torch.split(features, counts), torch.split(padded, counts), strict=True)
         for (scale, _), feature_rows, lr_rows in rows:
             image = self.upsampler(feature_rows, scale, lr_rows)
             if self.rgb_mean is not None:
@@ -101,7 +104,7 @@ class SRNet(nn.Module):
         return folded.eval()
 
 
-class Bicubic(nn.Module):
+class Bicubic(SuperResolver):
     """MATLAB's bicubic enlargement with the interface of :class:`SRNet`: the reference to beat."""
 
     def forward(self, lr: Tensor, scale: int) -> Tensor:

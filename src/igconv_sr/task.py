@@ -29,6 +29,7 @@ class SuperResolution(LightningModule):
         optimizer: Called with the parameters.
         scheduler: Called with the optimiser; steps once per optimiser step.
         benchmark: Name of the validation images.
+        log_every_n_steps: Optimiser steps between two logged ones.
     """
 
     def __init__(
@@ -39,10 +40,12 @@ class SuperResolution(LightningModule):
         optimizer: Callable[[Iterable[Parameter]], Optimizer],
         scheduler: Callable[[Optimizer], LRScheduler],
         benchmark: str,
+        log_every_n_steps: int,
     ) -> None:
         super().__init__()
         self.net, self.card, self.loss = net, card, loss
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        self.log_every_n_steps = log_every_n_steps
         self.scores = BenchmarkScores([benchmark], net.scales, STANDARD)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 (Lightning's hook)
@@ -56,12 +59,12 @@ class SuperResolution(LightningModule):
         loss = torch.cat([group.total for group in losses]).mean()
         if not torch.isfinite(loss):
             raise NonFiniteError(self._where_not_finite(batch, losses))
-        if self.global_step % self.trainer.log_every_n_steps == 0:
+        if self.global_step % self.log_every_n_steps == 0:
             self._log_training(batch, images, losses, loss)
         return loss
 
     def _log_training(self, batch: Batch, images: list[Tensor], losses: list[LossOfImages], loss: Tensor) -> None:
-        self.log("train/loss", loss, prog_bar=True)
+        self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         for (scale, _), sr, hr, group in zip(batch.groups, images, batch.hr, losses, strict=True):
             for name, values in group.terms.items():
                 self.log(f"train/{name}_x{scale}", values.mean())

@@ -10,12 +10,12 @@ from hydra.utils import instantiate
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor
 from lightning.pytorch.strategies import DDPStrategy
-from lightning.pytorch.utilities import rank_zero_info
 from omegaconf import DictConfig, OmegaConf
 
 from igconv_sr.callbacks import LAST, GracefulStop, ImagePanels, ScaleSteps, StepProgress, StepSeed, checkpoints
 from igconv_sr.checkpoint import AtomicCheckpointIO, ModelCard, load_with_card, replacing, save_safetensors
 from igconv_sr.config import CONFIG_FOLDER
+from igconv_sr.console import quieten, say
 from igconv_sr.data import MixedScaleData
 from igconv_sr.errors import InputError, NonFiniteError
 from igconv_sr.evaluation import evaluate
@@ -42,11 +42,12 @@ def train(config: DictConfig) -> None:
         InputError: If the configuration asks for something impossible.
         NonFiniteError: If the loss or the weights became NaN or infinite.
     """
+    quieten()
     _check(config)
     folder = Path(config.paths.output_dir)
     seed_everything(config.seed, workers=True, verbose=False)
     data: MixedScaleData = instantiate(config.data)
-    rank_zero_info(data.describe())
+    say(data.describe())
     card = _card(config, data)
     task = SuperResolution(
         card.build(),
@@ -54,7 +55,8 @@ def train(config: DictConfig) -> None:
         instantiate(config.loss),
         instantiate(config.optim.optimizer),
         instantiate(config.optim.scheduler),
-        data.name,
+        data.dataset_name,
+        config.trainer.log_every_n_steps,
     )
     trainer = _trainer(config, data, task.net, folder)
     last = folder / "checkpoints" / f"{LAST}.ckpt"
@@ -70,6 +72,9 @@ def train(config: DictConfig) -> None:
 
 
 def _check(config: DictConfig) -> None:
+    for key, value, least in (("seed", config.seed, 0), ("trainer.max_steps", config.trainer.max_steps, 1)):
+        if not isinstance(value, int) or value < least:
+            raise InputError(f"{key}={value} must be a whole number of {least} or more")
     if config.ckpt_path not in (None, LAST) and not Path(config.ckpt_path).is_file():
         raise InputError(f"ckpt_path={config.ckpt_path} does not exist; ckpt_path=last continues the newest run")
     last = Path(config.paths.output_dir) / "checkpoints" / f"{LAST}.ckpt"
@@ -89,7 +94,7 @@ def _card(config: DictConfig, data: MixedScaleData) -> ModelCard:
         scales=plain["data"]["scales"],
         model=plain["run"]["model"],
         upsampler_name=plain["run"]["upsampler"],
-        train_data=data.name,
+        train_data=data.dataset_name,
         seed=plain["seed"],
     )
 
@@ -159,5 +164,5 @@ def _finish(trainer: Trainer, data: MixedScaleData, folder: Path) -> None:
     write_results(to_results(scores, card, params, STANDARD, str(last)), folder)
     save_side_by_side(net, data.benchmark, data.scales, picture)
     print_scores(f"{card.model} + {card.upsampler_name}", scores, bicubic)
-    print(f"Checkpoint {last}, weights {weights}, picture {picture}")
-    print(f"Results in {folder}")
+    say(f"Checkpoint   {last}\nWeights      {weights}\nSide by side {picture}")
+    say(f"Results in {folder}")

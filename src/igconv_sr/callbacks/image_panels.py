@@ -9,6 +9,8 @@ from torch import Tensor
 
 from igconv_sr.data import BenchmarkItem
 from igconv_sr.functional.imresize import imresize
+from igconv_sr.network import SRNet
+from igconv_sr.task import SuperResolution
 
 _SIDE = 192
 """HR pixels of a panel."""
@@ -30,8 +32,9 @@ class ImagePanels(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keeps the first image of each scale."""
+        assert isinstance(pl_module, SuperResolution)
         if trainer.is_global_zero and batch.scale not in self._panels and _image_loggers(trainer):
-            self._panels[batch.scale] = _panel(pl_module, batch)
+            self._panels[batch.scale] = _panel(pl_module.net, batch)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Logs the rows."""
@@ -48,7 +51,7 @@ def _image_loggers(trainer: Trainer) -> list[Logger]:
     return [logger for logger in trainer.loggers if isinstance(logger, WandbLogger | TensorBoardLogger)]
 
 
-def _panel(pl_module: LightningModule, item: BenchmarkItem) -> Tensor:
+def _panel(net: SRNet, item: BenchmarkItem) -> Tensor:
     """(3,side,4·side) in [0,1]."""
     side = _SIDE // item.scale
     top, left = (max(size - side, 0) // 2 for size in item.lr.shape[-2:])
@@ -57,6 +60,6 @@ def _panel(pl_module: LightningModule, item: BenchmarkItem) -> Tensor:
     hr = item.hr[..., top * scale : (top + side) * scale, left * scale : (left + side) * scale] / 255
     nearest = lr.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
     with torch.no_grad():
-        sr = pl_module.net(lr, scale)
+        sr = net(lr, scale)
     row = torch.cat((nearest, imresize(lr, scale), sr, hr), dim=-1)
     return row[0].float().clamp(0, 1).cpu()

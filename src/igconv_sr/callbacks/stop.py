@@ -6,7 +6,8 @@ from types import FrameType
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_info
+
+from igconv_sr.console import say
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -41,9 +42,7 @@ class GracefulStop(Callback):
             return
         if trainer.strategy.reduce_boolean_decision(bool(self.received), all=False):
             trainer.save_checkpoint(self.checkpoint)
-            rank_zero_info(
-                f"\nStopped at step {trainer.global_step}. Continue with: make train ckpt_path={self.checkpoint}"
-            )
+            say(f"\nStopped at step {trainer.global_step}. Continue with: make train ckpt_path={self.checkpoint}")
             raise SystemExit(128 + (self.received or signal.SIGTERM))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningDataModule
-from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
+from igconv_sr.console import say
 from igconv_sr.data.augment import to_batch
 from igconv_sr.data.benchmark import Benchmark, BenchmarkImages
 from igconv_sr.data.crops import CropBatch, Layout, MixedScaleCrops, StepSampler
@@ -63,16 +63,20 @@ class MixedScaleData(LightningDataModule):
                 raise InputError(f"data.{key} must be at least 1, got {value}")
         if scale_schedule not in ("all", "synchronised", "per_rank"):
             raise InputError(f"data.scale_schedule must be all, synchronised or per_rank, got {scale_schedule!r}")
-        self.name, self.train_files, self.valid_files = name, list(train_files), list(valid_files)
+        self.dataset_name, self.train_files, self.valid_files = name, list(train_files), list(valid_files)
         self.scales, self.lr_patch_size, self.global_batch_size = tuple(scales), lr_patch_size, global_batch_size
         self.max_batch_per_device, self.scale_schedule = max_batch_per_device, scale_schedule
         self.seed, self.cache, self.num_workers = seed, Path(cache_dir), num_workers
         self.store: ImageStore | None = None
 
+    def describe(self) -> str:
+        """One line that says what is trained on."""
+        return f"Data: {self.dataset_name}, {len(self.train_files)} images, {len(self.valid_files)} for validation"
+
     @property
     def benchmark(self) -> Benchmark:
         """The validation images."""
-        return Benchmark(self.name, tuple(self.valid_files))
+        return Benchmark(self.dataset_name, tuple(self.valid_files))
 
     def accumulate(self, world_size: int) -> int:
         """Micro-batches per optimiser step on each of ``world_size`` devices.
@@ -103,7 +107,7 @@ class MixedScaleData(LightningDataModule):
         for scale in self.scales:
             too_small = int((smallest // scale < self.lr_patch_size).sum())
             if 0 < too_small < len(self.store):
-                rank_zero_info(
+                say(
                     f"{too_small} of {len(self.store)} images are smaller than a crop at ×{scale} "
                     f"({self.lr_patch_size * scale} pixels) and are used at smaller scales only"
                 )
@@ -187,7 +191,7 @@ class FolderData(MixedScaleData):
 
     def describe(self) -> str:
         """One line that says what is trained on."""
-        return f"Data: {len(self.train_files)} images of {self.folder}, {len(self.valid_files)} for validation"
+        return f"{super().describe()}, from {self.folder}"
 
 
 def _hold_out(files: list[Path], folder: Path) -> tuple[list[Path], list[Path]]:

@@ -6,6 +6,7 @@ that wide models train; one long skip around all of them.
 Legend: B batch, C feature channels, H and W height and width of the low-resolution image.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -23,7 +24,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (B,C,H,W) to the same shape."""
-        return x + self.res_scale * self.conv2(F.relu(self.conv1(x)))
+        return torch.add(x, self.conv2(F.relu(self.conv1(x))), alpha=self.res_scale)
 
 
 class EDSR(Encoder):

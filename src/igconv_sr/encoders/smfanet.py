@@ -71,7 +71,7 @@ class PartialConvFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (B,C,H,W) to the same shape."""
-        first, rest = F.gelu(self.conv_0(x)).split(self.split, dim=1)
+        first, rest = torch.split(F.gelu(self.conv_0(x)), self.split, dim=1)
         out: Tensor = self.conv_2(torch.cat((F.gelu(self.conv_1(first)), rest), dim=1))
         return out
 

@@ -91,8 +91,7 @@ def _as_fraction(scale: float) -> Fraction:
 def _resize_axis(image: Tensor, axis: int, factor: Fraction) -> Tensor:
     size, step = image.shape[axis], factor.denominator
     # Whole output pixels of padding on the left keep the sampling grid where MATLAB puts it.
-    reach = math.ceil(8 * max(1, 1 / factor))
-    left = math.ceil(reach / step) * step
+    left = 8 * step
     right = left + (-size) % step
     padded = image.index_select(axis, mirror_indices(size, left, right, "symmetric", image.device))
     target = list(padded.shape[-2:])

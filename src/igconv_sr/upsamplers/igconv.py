@@ -6,7 +6,6 @@ Legend: B batch, C feature channels, H and W size of the LR image, r scale, k ke
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from igconv_sr.errors import InputError
 from igconv_sr.functional.dihedral import dihedral_mean
+from igconv_sr.upsamplers.base import Upsampler
 from igconv_sr.upsamplers.hypernet import HyperNetwork
 from igconv_sr.upsamplers.igsample import resample, sampling_hypernetwork
 from igconv_sr.upsamplers.scales import check_scale
@@ -34,13 +34,13 @@ def upsample(features: Tensor, kernel: Tensor, scale: int, lr: Tensor) -> Tensor
     """
     out = F.conv2d(features, kernel, padding=kernel.shape[-1] // 2)
     colours = 3 * scale**2
-    image = F.pixel_shuffle(out[:, :colours], scale)
     if kernel.shape[0] == colours:
-        return image
-    return image + resample(lr, out[:, colours:], scale)
+        return F.pixel_shuffle(out, scale)
+    image, maps = out.tensor_split((colours,), dim=1)
+    return F.pixel_shuffle(image, scale) + resample(lr, maps, scale)
 
 
-class IGConv(nn.Module):
+class IGConv(Upsampler):
     """Implicit Grid Convolution; with ``fgrep`` and ``igsample`` the paper's IGConv+.
 
     Args:
@@ -61,8 +61,6 @@ class IGConv(nn.Module):
         >>> upsampler(torch.rand(1, 8, 5, 6), 3, torch.rand(1, 3, 5, 6)).shape
         torch.Size([1, 3, 15, 18])
     """
-
-    shared_across_scales: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -120,14 +118,14 @@ class IGConv(nn.Module):
         return FoldedIGConv({scale: self.kernel(scale) for scale in scales})
 
 
-class FoldedIGConv(nn.Module):
+class FoldedIGConv(Upsampler):
     """IGConv whose hyper-network has been evaluated: one plain convolution per scale.
 
     Args:
         kernels: Per scale r a kernel (3·r·r,C,k,k) or (15·r·r,C,k,k).
     """
 
-    shared_across_scales: ClassVar[bool] = False
+    shared_across_scales = False
 
     def __init__(self, kernels: dict[int, Tensor]) -> None:
         super().__init__()

@@ -8,21 +8,22 @@ Legend: B batch, C feature channels, H and W size of the LR image, r scale, k ke
 
 import copy
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from typing import Self
 
 from torch import Tensor, nn
 
+from igconv_sr.upsamplers.base import Upsampler
 from igconv_sr.upsamplers.scales import check_scale
 
 
-class PerScaleHeads(nn.Module):
+class PerScaleHeads(Upsampler):
     """One head per scale on the same features.
 
     Args:
         heads: Per scale r a module that maps (B,C,H,W) to (B,3,r·H,r·W).
     """
 
-    shared_across_scales: ClassVar[bool] = False
+    shared_across_scales = False
 
     def __init__(self, heads: dict[int, nn.Module]) -> None:
         super().__init__()

@@ -1,0 +1,25 @@
+"""What is printed, and what of the libraries' chatter is not."""
+
+import logging
+import warnings
+
+from lightning.pytorch.utilities import rank_zero_only
+
+_TOLERATED = (
+    (r".*isinstance\(treespec, LeafSpec\).*", "Lightning 2.6 calls a deprecated function of torch"),
+    (r".*does not have many workers.*", "cutting crops takes milliseconds; 0 or 2 workers are enough"),
+    (r".*was not set, defaulting to.*", "trainer.test is given a module, not a file"),
+)
+
+
+def quieten() -> None:
+    """Hides Lightning's notes on devices and tips, and the warnings listed above; all others are shown."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for message, _reason in _TOLERATED:
+        warnings.filterwarnings("ignore", message=message)
+
+
+@rank_zero_only
+def say(line: str) -> None:
+    """Prints a line, once for all ranks."""
+    print(line, flush=True)

@@ -1,0 +1,28 @@
+"""What SRNet asks of an upsampler.
+
+Legend: B batch, C feature channels, H and W size of the LR image, r scale.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+
+class Upsampler(nn.Module):
+    """Base of the upsamplers: maps features to an image r times as large.
+
+    Attributes:
+        shared_across_scales: Whether every parameter takes part at every scale; if not, DDP has to look for the
+            unused ones.
+    """
+
+    shared_across_scales: ClassVar[bool] = True
+
+    def forward(self, features: Tensor, scale: int, lr: Tensor) -> Tensor:
+        """Maps features (B,C,H,W) and the LR image (B,3,H,W) to (B,3,r·H,r·W)."""
+        raise NotImplementedError
+
+    def fold(self, scales: Sequence[int]) -> "Upsampler":
+        """A new module for inference at the given scales, with plain weights."""
+        raise NotImplementedError

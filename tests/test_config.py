@@ -1,0 +1,72 @@
+"""Every file in conf/ composes and fits the classes it names."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from igconv_sr.checkpoint import ModelCard
+from igconv_sr.config import CONFIG_FOLDER
+
+MODELS = sorted(path.stem for path in (CONFIG_FOLDER / "model").glob("*.yaml") if path.stem != "bicubic")
+UPSAMPLERS = sorted(path.stem for path in (CONFIG_FOLDER / "upsampler").glob("*.yaml"))
+
+
+def composed(*overrides: str, name: str = "train") -> DictConfig:
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        return compose(name, overrides=list(overrides), return_hydra_config=True)
+
+
+@pytest.fixture(autouse=True)
+def _run_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IGCONV_SR_RUN", "test")
+
+
+def card(config: DictConfig) -> ModelCard:
+    model, upsampler = (OmegaConf.to_container(part, resolve=True) for part in (config.model, config.upsampler))
+    return ModelCard(model, upsampler, list(config.data.scales), "", "", "", 0)
+
+
+@pytest.mark.parametrize("upsampler", UPSAMPLERS)
+@pytest.mark.parametrize("model", MODELS)
+def test_model_and_upsampler_fit_their_classes(model: str, upsampler: str) -> None:
+    config = composed(f"model={model}", f"upsampler={upsampler}")
+    with torch.device("meta"):
+        net = card(config).build()
+    assert net.scales == (2, 3, 4)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_paper_recipe_gives_a_schedule_that_falls(model: str) -> None:
+    config = composed(f"model={model}", "recipe=paper")
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = instantiate(config.optim.optimizer)([parameter])
+    highest = optimizer.param_groups[0]["lr"]
+    assert instantiate(config.optim.scheduler)(optimizer)
+    assert config.optim.scheduler.halve_at or config.optim.scheduler.cosine_to < highest
+    assert all(step < config.trainer.max_steps for step in config.optim.scheduler.halve_at)
+    assert highest == config.published.lr
+
+
+@pytest.mark.parametrize("data", ["sample", "folder", "div2k"])
+@pytest.mark.parametrize("trainer", ["auto", "cpu", "gpu", "ddp"])
+def test_data_and_trainer_compose(data: str, trainer: str) -> None:
+    config = composed(f"data={data}", f"trainer={trainer}", "data.root=x" if data != "sample" else "seed=1")
+    assert config.data.seed == config.seed
+
+
+@pytest.mark.parametrize("name", ["evaluate", "bench"])
+def test_other_commands_compose(name: str) -> None:
+    assert composed(name=name).paths.output_dir == f"outputs/{name}/test"
+
+
+def test_local_defaults_are_optional_and_win(tmp_path: Path) -> None:
+    local = tmp_path / "conf"
+    (local / "local").mkdir(parents=True)
+    (local / "local" / "default.yaml").write_text("# @package _global_\nseed: 99\ndata: {lr_patch_size: 17}\n")
+    overrides = [f"hydra.searchpath=[file://{local}]"]
+    config = composed(*overrides)
+    assert (config.seed, config.data.lr_patch_size) == (99, 17)
