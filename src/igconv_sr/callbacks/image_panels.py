@@ -33,7 +33,8 @@ class ImagePanels(Callback):
     ) -> None:
         """Keeps the first image of each scale."""
         assert isinstance(pl_module, SuperResolution)
-        if trainer.is_global_zero and batch.scale not in self._panels and _image_loggers(trainer):
+        wanted = trainer.is_global_zero and not trainer.sanity_checking and _image_loggers(trainer)
+        if wanted and batch.scale not in self._panels:
             self._panels[batch.scale] = _panel(pl_module.net, batch)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
