@@ -75,7 +75,8 @@ def fgrep_in_training() -> Comparison:
     scales = (2, 3, 4)
 
     def step(upsampler: IGConv) -> None:
-        torch.stack([upsampler(features, scale, lr).mean() for scale in scales]).sum().backward()
+        loss = torch.stack([upsampler(features, scale, lr).mean() for scale in scales]).sum()
+        torch.autograd.backward(loss)
 
     plain, averaged = (IGConv(64, scales, fgrep=fgrep) for fgrep in (False, True))
     return Comparison("FGRep in training / no FGRep", partial(step, averaged), partial(step, plain), 1.05)

@@ -16,7 +16,7 @@ from hydra.errors import (
     OverrideParseException,
 )
 from hydra.utils import get_object
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 

@@ -47,6 +47,6 @@ class EDSR(Encoder):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (B,3,H,W) to (B,C,H,W)."""
-        shallow = self.conv_first(x)
+        shallow: Tensor = self.conv_first(x)
         deep: Tensor = self.conv_after_body(self.body(shallow))
         return deep + shallow

@@ -64,7 +64,7 @@ class PartialConvFeedForward(nn.Module):
         super().__init__()
         hidden = int(dim * ffn_scale)
         partial = hidden // 4
-        self.split = (partial, hidden - partial)
+        self.split = [partial, hidden - partial]
         self.conv_0 = nn.Conv2d(dim, hidden, 1)
         self.conv_1 = nn.Conv2d(partial, partial, 3, padding=1)
         self.conv_2 = nn.Conv2d(hidden, dim, 1)
@@ -87,7 +87,8 @@ class FeatureModulationBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Maps (B,C,H,W) to the same shape."""
         x = x + self.smfa(F.normalize(x, dim=1))
-        return x + self.pcfn(F.normalize(x, dim=1))
+        out: Tensor = x + self.pcfn(F.normalize(x, dim=1))
+        return out
 
 
 class SMFANet(Encoder):
