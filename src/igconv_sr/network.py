@@ -80,11 +80,13 @@ class SRNet(SuperResolver):
         padded = pad_bottom_right(lr, self.encoder.size_multiple, self.encoder.pad_mode)
         shifted = padded if self.rgb_mean is None else padded - self.rgb_mean
         features = self.encoder(shifted)
+        add_mean = getattr(self.encoder, "add_mean", None)
+        options = {} if add_mean is None else {"recolour": add_mean}
         counts = [count for _, count in groups]
         images = []
         rows = zip(groups, torch.split(features, counts), torch.split(padded, counts), strict=True)
         for (scale, _), feature_rows, lr_rows in rows:
-            image = self.upsampler(feature_rows, scale, lr_rows)
+            image = self.upsampler(feature_rows, scale, lr_rows, **options)
             if self.rgb_mean is not None:
                 image = image + self.rgb_mean
             images.append(image[..., : scale * height, : scale * width])

@@ -21,6 +21,7 @@ class Encoder(nn.Module):
         size_multiple: H and W must be multiples of this; SRNet pads (1: any size is fine).
         pad_mode: How SRNet pads.
         rgb_mean: Subtracted from the input and added back to the output, or None.
+        add_mean: Need not exist; what SRNet has the upsampler apply to its main branch (RCAN learns its mean shift).
     """
 
     out_channels: int

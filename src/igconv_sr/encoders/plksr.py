@@ -33,7 +33,7 @@ class PartialLargeKernel(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (B,C,H,W) to the same shape."""
-        first, rest = x.split((self.dim, x.shape[1] - self.dim), dim=1)
+        first, rest = x[:, : self.dim], x[:, self.dim :]
         return torch.cat((self.conv(first), rest), dim=1)
 
 

@@ -3,13 +3,28 @@
 Groups of residual blocks, skips at every level, and in each block a gate per channel that is computed
 from the channel means of the whole image.
 
+The released models do not only shift the mean: their two shifts are 1×1 convolutions that were trained with the
+rest, 24 parameters. ``sub_mean`` is part of the encoder; ``add_mean`` belongs behind the main branch of the upsampler,
+before IGSample's image is added, where SRNet applies it.
+
 Legend: B batch, C feature channels, H and W height and width of the low-resolution image.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from igconv_sr.encoders.base import DIV2K_MEAN, Encoder
+
+
+class MeanShift(nn.Conv2d):
+    """A learned map of the colours that starts as the shift by the mean of DIV2K, away from it or back to it."""
+
+    def __init__(self, sign: int) -> None:
+        super().__init__(3, 3, 1)
+        with torch.no_grad():
+            self.weight.copy_(torch.eye(3).view(3, 3, 1, 1))
+            self.bias = nn.Parameter(sign * torch.tensor(DIV2K_MEAN))
 
 
 class ChannelAttention(nn.Module):
@@ -17,7 +32,7 @@ class ChannelAttention(nn.Module):
 
     def __init__(self, num_feat: int, reduction: int) -> None:
         super().__init__()
-        squeezed = num_feat // reduction
+        squeezed = max(num_feat // reduction, 1)
         self.conv_du = nn.Sequential(nn.Conv2d(num_feat, squeezed, 1), nn.ReLU(), nn.Conv2d(squeezed, num_feat, 1))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,7 +73,7 @@ class ResidualGroup(nn.Module):
 
 
 class RCAN(Encoder):
-    """RCAN without its upsampler.
+    """RCAN without its upsampler. It shifts the mean itself, so ``rgb_mean`` is None.
 
     Args:
         num_feat: Feature channels C.
@@ -67,17 +82,16 @@ class RCAN(Encoder):
         reduction: Factor by which the channel attention squeezes C.
     """
 
-    rgb_mean = DIV2K_MEAN
-
     def __init__(self, num_feat: int = 64, num_groups: int = 10, num_blocks: int = 20, reduction: int = 16) -> None:
         super().__init__()
         self.out_channels = num_feat
+        self.sub_mean, self.add_mean = MeanShift(-1), MeanShift(1)
         self.head = nn.Sequential(nn.Conv2d(3, num_feat, 3, padding=1))
         groups = (ResidualGroup(num_feat, num_blocks, reduction) for _ in range(num_groups))
         self.body = nn.Sequential(*groups, nn.Conv2d(num_feat, num_feat, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (B,3,H,W) to (B,C,H,W)."""
-        shallow: Tensor = self.head(x)
+        shallow: Tensor = self.head(self.sub_mean(x))
         deep: Tensor = self.body(shallow)
         return deep + shallow

@@ -20,10 +20,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_CHUNK = 64
+_CHUNK = 32
 """T on a processor: the states of a chunk stay in its cache."""
 
-_CHUNK_ACCELERATOR = 128
+_CHUNK_ACCELERATOR = 64
 _LANES_ACCELERATOR = 8
 """On an accelerator a chunk is scanned in this many lanes side by side: fewer launches, more work in each."""
 
@@ -63,9 +63,8 @@ def selective_scan(
     """
     d = u.new_zeros(a.shape[:2]) if d is None else d
     delta_bias = u.new_zeros(a.shape[:2]) if delta_bias is None else delta_bias
-    if u.is_cuda and _mamba_installed():
-        return _mamba_scan(u, delta, a, b, c, d, delta_bias, delta_softplus)
-    y: Tensor = _forward(u, delta, a, b, c, d, delta_bias, delta_softplus)[0]
+    operands = (u, delta, a, b, c, d, delta_bias, delta_softplus)
+    y: Tensor = _mamba_scan(*operands) if u.is_cuda and _mamba_installed() else _forward(*operands)[0]
     return y
 
 
@@ -74,12 +73,12 @@ def _mamba_installed() -> bool:
     return importlib.util.find_spec("mamba_ssm") is not None
 
 
-@torch.compiler.disable
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _mamba_scan(
     u: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor, delta_bias: Tensor, delta_softplus: bool
 ) -> Tensor:
     """``mamba_ssm``'s kernel, whose layout is (B,K·D,L) and (B,K,N,L); ``torch.compile`` ends a graph here."""
-    from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
+    from mamba_ssm.ops.selective_scan_interface import selective_scan_fn  # type: ignore[import-not-found]
 
     y: Tensor = selective_scan_fn(
         *(x.float().flatten(2).transpose(1, 2).contiguous() for x in (u, delta)),
@@ -90,7 +89,7 @@ def _mamba_scan(
         delta_bias=delta_bias.float().flatten(),
         delta_softplus=delta_softplus,
     )
-    return y.transpose(1, 2).unflatten(2, u.shape[2:])
+    return y.transpose(1, 2).reshape(u.shape)
 
 
 class _Chunk(NamedTuple):
@@ -170,7 +169,8 @@ def _accumulate(x: _States, decay: _States, lanes: int, backwards: bool = False)
     if lanes == 1 or length % lanes or length == lanes:
         _advance(x.at, decay.at, backwards)
         return
-    parts, factors = (t.all.unflatten(1, (lanes, length // lanes)) for t in (x, decay))
+    shape = (x.all.shape[0], lanes, length // lanes, *x.all.shape[2:])
+    parts, factors = x.all.view(shape), decay.all.view(shape)
     _advance(parts.unbind(2), factors.unbind(2), backwards)
     if backwards:
         following = torch.cat((factors[:, 1:, :1], torch.ones_like(factors[:, :1, :1])), dim=1)
@@ -273,7 +273,7 @@ def _backward(
     return (
         grad_u,
         grad_delta,
-        grad_a.transpose(1, 2).to(a.dtype, memory_format=torch.contiguous_format),
+        grad_a.transpose(1, 2).contiguous().to(a.dtype),
         grad_b,
         grad_c,
         grad_skip.to(d.dtype),
@@ -283,7 +283,14 @@ def _backward(
 
 @_forward.register_fake
 def _(
-    u: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor, delta_bias: Tensor, delta_softplus: bool
+    u: Tensor,
+    delta: Tensor,
+    a: Tensor,
+    b: Tensor,
+    c: Tensor,
+    d: Tensor,  # noqa: ARG001
+    delta_bias: Tensor,
+    delta_softplus: bool,
 ) -> tuple[Tensor, Tensor]:
     scan = _Scan(u, delta, a, b, c, delta_bias, delta_softplus)
     y = torch.empty(u.shape, dtype=scan.dtype, device=u.device)
@@ -291,8 +298,11 @@ def _(
 
 
 @_backward.register_fake
-def _(grad: Tensor, before: Tensor, *operands: Any) -> tuple[Tensor, ...]:
-    return tuple(torch.empty_like(x) for x in operands[:7])
+def _(*operands: Any) -> tuple[Tensor, ...]:
+    u, delta, a, b, c, d, delta_bias, _ = operands[2:]
+    grad_u, grad_delta, grad_b, grad_c = (torch.empty_like(x) for x in (u, delta, b, c))
+    grad_a, grad_d, grad_bias = (x.new_empty(x.shape) for x in (a, d, delta_bias))
+    return grad_u, grad_delta, grad_a, grad_b, grad_c, grad_d, grad_bias
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -300,8 +310,8 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> N
     ctx.delta_softplus = inputs[7]
 
 
-def _gradients(ctx: Any, grad: Tensor, grad_before: Tensor | None) -> tuple[Tensor | None, ...]:
-    assert grad_before is None or not grad_before.any(), "the states between chunks are not an output"
+def _gradients(ctx: Any, grad: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
+    # The second output, the states between chunks, never leaves this file: it has no gradient.
     return *_backward(grad, *ctx.saved_tensors, ctx.delta_softplus), None
 
 

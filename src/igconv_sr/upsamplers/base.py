@@ -19,8 +19,12 @@ class Upsampler(nn.Module):
 
     shared_across_scales: ClassVar[bool] = True
 
-    def forward(self, features: Tensor, scale: int, lr: Tensor) -> Tensor:
-        """Maps features (B,C,H,W) and the LR image (B,3,H,W) to (B,3,r·H,r·W)."""
+    def forward(self, features: Tensor, scale: int, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
+        """Maps features (B,C,H,W) and the LR image (B,3,H,W) to (B,3,r·H,r·W).
+
+        ``recolour`` maps the image of the main branch, before a resampled LR image is added; SRNet gives it where
+        the encoder has one.
+        """
         raise NotImplementedError
 
     def fold(self, scales: Sequence[int]) -> "Upsampler":

@@ -20,7 +20,7 @@ from igconv_sr.upsamplers.igsample import resample, sampling_hypernetwork
 from igconv_sr.upsamplers.scales import check_scale
 
 
-def upsample(features: Tensor, kernel: Tensor, scale: int, lr: Tensor) -> Tensor:
+def upsample(features: Tensor, kernel: Tensor, scale: int, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
     """Convolution and depth-to-space, plus the resampled LR image where the kernel holds its maps.
 
     Args:
@@ -28,16 +28,18 @@ def upsample(features: Tensor, kernel: Tensor, scale: int, lr: Tensor) -> Tensor
         kernel: (3·r·r,C,k,k), or (15·r·r,C,k,k) with the kernel of IGSample behind.
         scale: r.
         lr: (B,3,H,W), the LR image that IGSample resamples.
+        recolour: Applied to the image of the convolution alone (RCAN's learned mean shift).
 
     Returns:
         (B,3,r·H,r·W).
     """
     out = F.conv2d(features, kernel, padding=kernel.shape[-1] // 2)
     colours = 3 * scale**2
-    if kernel.shape[0] == colours:
-        return F.pixel_shuffle(out, scale)
-    image, maps = out.tensor_split((colours,), dim=1)
-    return F.pixel_shuffle(image, scale) + resample(lr, maps, scale)
+    main, maps = out.tensor_split((colours,), dim=1)
+    image = F.pixel_shuffle(main, scale)
+    if recolour is not None:
+        image = recolour(image)
+    return image if kernel.shape[0] == colours else image + resample(lr, maps, scale)
 
 
 class IGConv(Upsampler):
@@ -90,7 +92,7 @@ class IGConv(Upsampler):
         """The kernel at scale r: (3·r·r,C,k,k), with IGSample (15·r·r,C,k,k).
 
         Raises:
-            ValueError: If ``scale`` is not an integer of 2 or more.
+            InputError: If ``scale`` is not an integer of 2 or more.
         """
         check_scale(scale)
         kernel = self._to_kernel(self.hypernet(scale))
@@ -108,9 +110,9 @@ class IGConv(Upsampler):
             v=self.kernel_size,
         )
 
-    def forward(self, features: Tensor, scale: int, lr: Tensor) -> Tensor:
+    def forward(self, features: Tensor, scale: int, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
         """Maps features (B,C,H,W) and the LR image (B,3,H,W) to (B,3,r·H,r·W)."""
-        return upsample(features, self.kernel(scale), scale, lr)
+        return upsample(features, self.kernel(scale), scale, lr, recolour)
 
     @torch.no_grad()
     def fold(self, scales: Sequence[int]) -> "FoldedIGConv":
@@ -133,20 +135,20 @@ class FoldedIGConv(Upsampler):
             {str(scale): nn.Parameter(kernel, requires_grad=False) for scale, kernel in kernels.items()}
         )
 
-    def forward(self, features: Tensor, scale: int, lr: Tensor) -> Tensor:
+    def forward(self, features: Tensor, scale: int, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
         """Maps features (B,C,H,W) and the LR image (B,3,H,W) to (B,3,r·H,r·W).
 
         Raises:
-            ValueError: If the module was not folded for ``scale``.
+            InputError: If the module was not folded for ``scale``.
         """
         check_scale(scale, self.kernels)
-        return upsample(features, self.kernels[str(scale)], scale, lr)
+        return upsample(features, self.kernels[str(scale)], scale, lr, recolour)
 
     def fold(self, scales: Sequence[int]) -> "FoldedIGConv":
         """A copy that keeps the given scales only.
 
         Raises:
-            ValueError: If the module was not folded for one of them.
+            InputError: If the module was not folded for one of them.
         """
         for scale in scales:
             check_scale(scale, self.kernels)

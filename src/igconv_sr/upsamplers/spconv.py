@@ -29,21 +29,27 @@ class PerScaleHeads(Upsampler):
         super().__init__()
         self.heads = nn.ModuleDict({str(scale): head for scale, head in heads.items()})
 
-    def forward(self, features: Tensor, scale: int, lr: Tensor) -> Tensor:  # noqa: ARG002 (the seam)
+    def forward(
+        self,
+        features: Tensor,
+        scale: int,
+        lr: Tensor,  # noqa: ARG002 (the seam)
+        recolour: nn.Module | None = None,
+    ) -> Tensor:
         """Maps features (B,C,H,W) to (B,3,r·H,r·W); the LR image is not used.
 
         Raises:
-            ValueError: If there is no head for ``scale``.
+            InputError: If there is no head for ``scale``.
         """
         check_scale(scale, self.heads)
         out: Tensor = self.heads[str(scale)](features)
-        return out
+        return out if recolour is None else recolour(out)
 
     def fold(self, scales: Sequence[int]) -> Self:
         """A copy that keeps the given scales only; the heads are plain weights already.
 
         Raises:
-            ValueError: If there is no head for one of them.
+            InputError: If there is no head for one of them.
         """
         for scale in scales:
             check_scale(scale, self.heads)
