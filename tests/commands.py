@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,33 +40,23 @@ def environment(threads: int = 1) -> dict[str, str]:
     return kept | {"OMP_NUM_THREADS": str(threads), "WANDB_SILENT": "true"}
 
 
-def start(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
+def start(*arguments: str, cwd: Path, threads: int = 1) -> "subprocess.Popen[str]":
     """Starts ``igconv-sr`` without waiting for it."""
     command = [sys.executable, "-m", "igconv_sr", *arguments]
     return subprocess.Popen(
-        command, cwd=cwd, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command, cwd=cwd, env=environment(threads), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
 
 
-def run(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    """Runs ``igconv-sr`` to its end, whatever that is."""
-    process = start(*arguments, cwd=cwd)
-    out, err = process.communicate(timeout=300)
+def run(*arguments: str, cwd: Path, threads: int = 1, limit: float = 300) -> "subprocess.CompletedProcess[str]":
+    """Runs ``igconv-sr`` to its end, whatever that is, for at most ``limit`` seconds."""
+    process = start(*arguments, cwd=cwd, threads=threads)
+    out, err = process.communicate(timeout=limit)
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
-def succeed(*arguments: str, cwd: Path) -> str:
+def succeed(*arguments: str, cwd: Path, threads: int = 1, limit: float = 300) -> str:
     """Runs ``igconv-sr``, which must end well; returns what it printed."""
-    done = run(*arguments, cwd=cwd)
+    done = run(*arguments, cwd=cwd, threads=threads, limit=limit)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def error_line(arguments: Sequence[str], cwd: Path) -> str:
-    """The one line of a command that must fail by the user's fault."""
-    done = run(*arguments, cwd=cwd)
-    assert done.returncode == 1, done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("igconv-sr: ")]
-    assert len(lines) == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    return lines[0]

@@ -152,3 +152,12 @@ def test_not_finite_loss_names_step_scale_and_images_and_keeps_the_checkpoint(tm
     assert (str(last) in line) if last.exists() else ("no checkpoint had been written" in line)
     if last.exists():
         assert all(value.isfinite().all() for value in checkpoint(tmp_path, "run")["state_dict"].values())
+
+
+def test_a_finished_training_is_not_overwritten(tmp_path: Path) -> None:
+    photographs(tmp_path / "pictures")
+    succeed(*options(tmp_path, "run", "trainer.max_steps=3"), cwd=tmp_path)
+    done = run(*options(tmp_path, "run", "trainer.max_steps=6"), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "already holds a training; continue it with ckpt_path=last" in done.stderr
+    assert checkpoint(tmp_path, "run")["global_step"] == 3

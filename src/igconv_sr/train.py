@@ -59,6 +59,7 @@ def train(config: DictConfig) -> None:
         config.trainer.log_every_n_steps,
     )
     trainer = _trainer(config, data, task.net, folder)
+    _announce(card, task.net, data, trainer)
     last = folder / "checkpoints" / f"{LAST}.ckpt"
     resume = last if config.ckpt_path == LAST else config.ckpt_path
     if trainer.is_global_zero:
@@ -80,6 +81,11 @@ def _check(config: DictConfig) -> None:
     last = Path(config.paths.output_dir) / "checkpoints" / f"{LAST}.ckpt"
     if config.ckpt_path == LAST and not last.is_file():
         raise InputError(f"ckpt_path=last: there is no {last} to continue; leave ckpt_path out to start anew")
+    if config.ckpt_path != LAST and last.is_file():
+        raise InputError(
+            f"{config.paths.output_dir} already holds a training; continue it with ckpt_path=last, or choose another "
+            "paths.output_dir"
+        )
     if config.model.get("_target_") == f"{Bicubic.__module__}.{Bicubic.__name__}":
         raise InputError("model=bicubic has nothing to train; evaluate it: igconv-sr evaluate model=bicubic")
     if HydraConfig.get().mode is RunMode.MULTIRUN and config.trainer.strategy == "ddp":
@@ -138,6 +144,17 @@ def _callbacks(config: DictConfig, data: MixedScaleData, folder: Path, every_n_s
         # Averaging buffers would destroy integer ones (Lightning's default).
         callbacks.insert(0, EMAWeightAveraging(decay=config.optim.ema_decay, use_buffers=False))
     return callbacks
+
+
+def _announce(card: ModelCard, net: SRNet, data: MixedScaleData, trainer: Trainer) -> None:
+    params = sum(parameter.numel() for parameter in net.parameters())
+    scales = ", ".join(f"×{scale}" for scale in data.scales)
+    devices = f"{trainer.world_size} × {type(trainer.accelerator).__name__.removesuffix('Accelerator')}"
+    say(f"Model: {card.model} + {card.upsampler_name}, {params:,} parameters, for {scales}")
+    say(
+        f"Steps: {trainer.max_steps} of {data.global_batch_size} patches of {data.lr_patch_size}×{data.lr_patch_size} "
+        f"LR pixels, on {devices}"
+    )
 
 
 def _save_config(config: DictConfig, folder: Path, trainer: Trainer) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningDataModule
+from lightning.pytorch.accelerators import CUDAAccelerator
 from torch.utils.data import DataLoader
 
 from igconv_sr.console import say
@@ -124,7 +125,7 @@ class MixedScaleData(LightningDataModule):
             batch_size=None,
             sampler=StepSampler(self.trainer.global_step * accumulate),
             num_workers=self.num_workers,
-            pin_memory=self.trainer.accelerator.__class__.__name__ == "CUDAAccelerator",
+            pin_memory=isinstance(self.trainer.accelerator, CUDAAccelerator),
             worker_init_fn=ignore_signals,
         )
 
