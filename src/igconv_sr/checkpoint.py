@@ -18,7 +18,7 @@ import torch
 from hydra.utils import get_class, instantiate
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from igconv_sr.errors import InputError, did_you_mean
@@ -181,7 +181,7 @@ def save_safetensors(net: SRNet, card: ModelCard, path: Path) -> None:
     """Writes the weights and the card, to a temporary name first."""
     weights = {key: value.contiguous() for key, value in net.state_dict().items()}
     with replacing(path) as partial:
-        save_file(weights, partial, metadata={CARD_KEY: card.to_json()})
+        partial.write_bytes(save(weights, metadata={CARD_KEY: card.to_json()}))
 
 
 @contextlib.contextmanager

@@ -96,7 +96,8 @@ class SuperResolution(LightningModule):
         values = {f"valid/psnr_y_x{score.scale}": score.psnr_y for score in scores}
         values |= {f"valid/ssim_y_x{score.scale}": score.ssim_y for score in scores}
         values["valid/psnr_y_mean"] = sum(score.psnr_y for score in scores) / len(scores)
-        self.log_dict(values, rank_zero_only=True)
+        # The scores are those of all ranks already; their mean over the ranks changes nothing.
+        self.log_dict(values, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule, stepped together."""

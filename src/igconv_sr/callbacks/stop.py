@@ -42,7 +42,10 @@ class GracefulStop(Callback):
             return
         if trainer.strategy.reduce_boolean_decision(bool(self.received), all=False):
             trainer.save_checkpoint(self.checkpoint)
-            say(f"\nStopped at step {trainer.global_step}. Continue with: make train ckpt_path={self.checkpoint}")
+            say(
+                f"\nStopped at step {trainer.global_step}. Continue with: "
+                f"make train ckpt_path=last paths.output_dir={self.checkpoint.parents[1]}"
+            )
             raise SystemExit(128 + (self.received or signal.SIGTERM))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
