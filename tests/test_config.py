@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from igconv_sr.checkpoint import ModelCard
+from igconv_sr.card import ModelCard
 from igconv_sr.config import CONFIG_FOLDER
 
 MODELS = sorted(path.stem for path in (CONFIG_FOLDER / "model").glob("*.yaml") if path.stem != "bicubic")

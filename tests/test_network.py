@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import golden, relative_error
 from torch import Tensor, nn
 
+from conftest import golden, relative_error
 from igconv_sr import official
 from igconv_sr.encoders import DIV2K_MEAN, EDSR, SMFANet
 from igconv_sr.errors import InputError
@@ -117,7 +117,7 @@ def test_mixed_batches_equal_each_row_alone(upsampler: str) -> None:
     assert [len(group) for group in images] == [2, 1, 3]
     rows = [(scale, image) for (scale, _), group in zip(groups, images, strict=True) for image in group]
     for row, (scale, image) in enumerate(rows):
-        torch.testing.assert_close(image[None], net(lr[row : row + 1], scale), rtol=0, atol=1e-6)
+        torch.testing.assert_close(image[None], net(lr[row : row + 1], scale), rtol=0, atol=1e-5)
 
 
 def test_groups_must_add_up_to_the_batch(small_net: SRNet) -> None:
@@ -139,7 +139,6 @@ class Windowed(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         windows = F.avg_pool2d(x, 4)
         assert x.shape[-2:] == (windows.shape[-2] * 4, windows.shape[-1] * 4)
-        self.conv.requires_grad_(True)
         out: Tensor = self.conv(torch.cat((x, windows.repeat_interleave(4, -1).repeat_interleave(4, -2)), dim=1))
         return out
 

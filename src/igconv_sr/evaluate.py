@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import hydra
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from lightning.pytorch import Trainer
 from omegaconf import DictConfig
 
-from igconv_sr.checkpoint import ModelCard, load_with_card
+from igconv_sr.card import ModelCard
+from igconv_sr.checkpoint import load_with_card
 from igconv_sr.config import CONFIG_FOLDER
 from igconv_sr.console import quieten, say
 from igconv_sr.data import find_benchmark
@@ -58,6 +59,9 @@ def main(config: DictConfig) -> None:
 
 def _model(config: DictConfig) -> tuple[SuperResolver, ModelCard | None]:
     if config.ckpt_path is not None:
+        if "model" in config:
+            # Naming a class is trusting it; the checkpoint alone may not choose what is imported.
+            get_class(config.model._target_)
         return load_with_card(config.ckpt_path)
     net = instantiate(config.get("model"))
     if not isinstance(net, Bicubic):

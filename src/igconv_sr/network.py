@@ -3,6 +3,7 @@
 Legend: B batch, H and W size of the LR image, r scale.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -95,15 +96,15 @@ class SRNet(SuperResolver):
     def fold(self, scales: Sequence[int]) -> Self:
         """A new network for inference with the upsampler's kernels as plain weights.
 
-        The encoder is shared with this one, not copied.
+        The encoder is copied: what happens to this network later does not change the folded one.
         """
         folded = type(self).__new__(type(self))
         nn.Module.__init__(folded)
         folded.scales = tuple(scales)
-        folded.encoder = self.encoder
+        folded.encoder = copy.deepcopy(self.encoder)
         folded.upsampler = self.upsampler.fold(scales)
         folded.register_buffer("rgb_mean", self.rgb_mean, persistent=False)
-        return folded.eval()
+        return folded.eval().requires_grad_(False)
 
 
 class Bicubic(SuperResolver):

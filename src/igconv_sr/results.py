@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 
-from igconv_sr.checkpoint import ModelCard, replacing
+from igconv_sr.card import ModelCard
+from igconv_sr.checkpoint import replacing
 from igconv_sr.metrics import Protocol, Score
 
 FILE_NAME = "results.csv"

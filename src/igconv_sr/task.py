@@ -10,7 +10,8 @@ from torch.nn import Parameter
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from igconv_sr.checkpoint import CARD_KEY, ModelCard
+from igconv_sr.card import ModelCard
+from igconv_sr.checkpoint import CARD_KEY
 from igconv_sr.data import Batch, BenchmarkItem
 from igconv_sr.errors import InputError, NonFiniteError
 from igconv_sr.functional.quality import psnr

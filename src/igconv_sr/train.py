@@ -6,14 +6,15 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor
 from lightning.pytorch.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
 from igconv_sr.callbacks import LAST, GracefulStop, ImagePanels, ScaleSteps, StepProgress, StepSeed, checkpoints
-from igconv_sr.checkpoint import AtomicCheckpointIO, ModelCard, load_with_card, replacing, save_safetensors
+from igconv_sr.card import ModelCard
+from igconv_sr.checkpoint import AtomicCheckpointIO, load_with_card, replacing, save_safetensors
 from igconv_sr.config import CONFIG_FOLDER
 from igconv_sr.console import quieten, say
 from igconv_sr.data import MixedScaleData
@@ -94,6 +95,8 @@ def _check(config: DictConfig) -> None:
 
 def _card(config: DictConfig, data: MixedScaleData) -> ModelCard:
     plain: Any = OmegaConf.to_container(config, resolve=True)
+    for part in ("model", "upsampler"):
+        get_class(plain[part]["_target_"])  # a class of the user's own has to be imported to be trusted
     return ModelCard(
         encoder=plain["model"],
         upsampler=plain["upsampler"],

@@ -6,10 +6,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from conftest import shared
 from PIL import Image
 from torch import Tensor
 
+from conftest import shared
 from igconv_sr.data.crops import MARGIN, crop_with_margin
 from igconv_sr.functional import imresize, imresize_uint8
 from igconv_sr.functional.imresize import reduce_crop_uint8

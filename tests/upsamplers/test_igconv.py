@@ -9,9 +9,9 @@ from functools import cache, partial
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import golden, relative_error
 from torch import Tensor, nn
 
+from conftest import golden, relative_error
 from igconv_sr.errors import InputError
 from igconv_sr.functional import dihedral_mean, dihedral_transform
 from igconv_sr.upsamplers import IGConv
@@ -47,7 +47,9 @@ def reference_case(kind: str, geo: int, largest: int) -> tuple[IGConv, dict[str,
             nn.init.zeros_(parameter)  # the convolution gives nothing, what remains is IGSample
     own = dict((net.hypernet if kind == "igconv" else net.sample_hypernet).named_parameters())  # type: ignore[union-attr]
     for key in [key for key in arrays if key.startswith("sd/")]:
-        name = key.removeprefix("sd/").removeprefix("convs.").replace("query_kernel", "mlp").replace("freq", "frequency")
+        name = (
+            key.removeprefix("sd/").removeprefix("convs.").replace("query_kernel", "mlp").replace("freq", "frequency")
+        )
         value, parameter = arrays.pop(key), own.pop(name)
         parameter.data.copy_(value.reshape(parameter.shape))
     assert not own, "weights without a reference"

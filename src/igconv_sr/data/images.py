@@ -60,12 +60,16 @@ def _decode(path: Path) -> tuple[UInt8Image, bool]:
             if mode.startswith("I"):
                 gray = (np.asarray(upright).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
                 return np.repeat(gray[..., None], 3, axis=2), True
+            if "transparency" in upright.info:
+                upright = upright.convert("RGBA")
             return np.asarray(upright.convert("RGB")), mode in ("1", "L", "LA")
+    except InputError:
+        raise
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist") from error
     except UnidentifiedImageError as error:
         raise InputError(f"{path} is not an image, or of an unknown format; remove or replace it") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{path} is too large to be read safely: {error}") from error
-    except (OSError, SyntaxError, EOFError) as error:
+    except (OSError, SyntaxError, EOFError, ValueError) as error:
         raise InputError(f"{path} cannot be decoded ({error}); remove or replace it") from error

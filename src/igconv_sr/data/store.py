@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-import shutil
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from igconv_sr.data.images import UInt8Image, read_rgb
+from igconv_sr.errors import InputError
 
 _FORMAT = 1
 _PIXELS, _INDEX = "pixels.u8", "index.json"
@@ -57,7 +58,10 @@ def store_folder(files: Sequence[Path], cache: Path) -> Path:
     """Where the store of these files lies: another folder as soon as a file is added, changed or removed."""
     digest = hashlib.sha256(f"format {_FORMAT}\n".encode())
     for path in files:
-        status = path.stat()
+        try:
+            status = path.stat()
+        except FileNotFoundError as error:
+            raise InputError(f"{path} does not exist") from error
         digest.update(f"{path.resolve()}\t{status.st_size}\t{status.st_mtime_ns}\n".encode())
     return cache / "store" / digest.hexdigest()[:16]
 
@@ -70,17 +74,16 @@ def build_store(files: Sequence[Path], cache: Path) -> ImageStore:
         cache: Folder that holds all stores.
 
     Raises:
-        InputError: If a file cannot be decoded.
+        InputError: If a file does not exist or cannot be decoded.
     """
     folder = store_folder(files, cache)
     if not folder.is_dir():
-        partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
-        partial.mkdir(parents=True)
-        try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{folder.name}.partial-", dir=folder.parent) as temporary:
+            partial = Path(temporary) / "store"
+            partial.mkdir()
             _write(files, partial)
             _publish(partial, folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
     return ImageStore(folder)
 
 

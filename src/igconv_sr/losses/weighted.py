@@ -28,7 +28,7 @@ class WeightedLoss(nn.Module):
         weights: Weight per name of :data:`igconv_sr.losses.terms.TERMS`.
 
     Raises:
-        InputError: If a name is unknown or no weight is positive.
+        InputError: If a name is unknown, a weight is negative or none is positive.
     """
 
     def __init__(self, **weights: float) -> None:
@@ -36,6 +36,9 @@ class WeightedLoss(nn.Module):
         unknown = sorted(weights.keys() - TERMS.keys())
         if unknown:
             raise InputError(f"unknown loss term {unknown[0]!r}; known are {', '.join(TERMS)}")
+        for name, weight in weights.items():
+            if weight < 0:
+                raise InputError(f"loss.{name}={weight} must not be negative")
         self.weights = {name: weight for name, weight in weights.items() if weight > 0}
         if not self.weights:
             raise InputError(f"no loss term has a positive weight; set one of {', '.join(f'loss.{t}' for t in TERMS)}")

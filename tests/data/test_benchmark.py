@@ -1,0 +1,112 @@
+"""Benchmark folders: layouts, LR images found or made, and what is wrong with them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from conftest import shared
+from igconv_sr.data import Benchmark, BenchmarkImages, find_benchmark
+from igconv_sr.errors import InputError
+from igconv_sr.functional import imresize_uint8
+
+
+def save(path: Path, height: int, width: int, gray: bool = False) -> np.ndarray:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(len(str(path.name)))
+    pixels = random.integers(256, size=(height, width) if gray else (height, width, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return pixels
+
+
+def as_array(image: torch.Tensor) -> np.ndarray:
+    return image[0].permute(1, 2, 0).numpy()
+
+
+def test_hr_and_lr_folders_are_found(tmp_path: Path) -> None:
+    folder = tmp_path / "Mine"
+    hr, lr = save(folder / "HR" / "baby.png", 13, 11), save(folder / "LR_bicubic" / "X3" / "babyx3.png", 4, 3)
+    benchmark = find_benchmark(folder)
+    assert (benchmark.name, [path.name for path in benchmark.files]) == ("Mine", ["baby.png"])
+    (item,) = BenchmarkImages([benchmark], [3])
+    assert (item.benchmark, item.name, item.scale, item.gray) == ("Mine", "baby", 3, False)
+    assert np.array_equal(as_array(item.lr), lr), "the LR file was not used"
+    assert np.array_equal(as_array(item.hr), hr[:12, :9]), "HR is cropped to r times the LR size"
+
+
+@pytest.mark.parametrize("layout", ["HR", "."])
+def test_lr_images_are_made_where_there_are_none(tmp_path: Path, layout: str) -> None:
+    hr = save(tmp_path / layout / "x.png", 13, 11)
+    if layout == "HR":  # LR images of another scale do not matter
+        save(tmp_path / "LR_bicubic" / "X2" / "xx2.png", 6, 5)
+    (item,) = BenchmarkImages([find_benchmark(tmp_path)], [4])
+    expected = imresize_uint8(torch.tensor(hr[:12, :8]).permute(2, 0, 1)[None], 1 / 4)
+    assert torch.equal(item.lr, expected)
+    assert np.array_equal(as_array(item.hr), hr[:12, :8])
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_lr_made_equals_the_lr_files_of_set5(scale: int) -> None:
+    found = find_benchmark(shared("data", "benchmarks", "Set5"))
+    assert found.lr_folder is not None
+    made = Benchmark(found.name, found.files)
+    for ours, theirs in zip(BenchmarkImages([made], [scale]), BenchmarkImages([found], [scale]), strict=True):
+        assert torch.equal(ours.lr, theirs.lr), ours.name
+        assert torch.equal(ours.hr, theirs.hr), ours.name
+
+
+def test_gray_files_say_so(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", 12, 12, gray=True)
+    save(tmp_path / "b.png", 12, 12)
+    assert [item.gray for item in BenchmarkImages([find_benchmark(tmp_path)], [2])] == [True, False]
+
+
+def test_a_trailing_dot_still_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path / "Mine" / "a.png", 12, 12)
+    monkeypatch.chdir(tmp_path / "Mine")
+    assert find_benchmark(Path()).name == "Mine"
+
+
+def test_sizes_that_disagree_are_named(tmp_path: Path) -> None:
+    save(tmp_path / "HR" / "baby.png", 12, 12)
+    save(tmp_path / "LR_bicubic" / "X2" / "babyx2.png", 6, 5)
+    with pytest.raises(InputError, match=r"babyx2\.png has 5×6 pixels, .*baby\.png with 12×12 needs 6×6 at ×2"):
+        BenchmarkImages([find_benchmark(tmp_path)], [2])[0]
+
+
+def test_a_missing_lr_file_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "HR" / "baby.png", 12, 12)
+    save(tmp_path / "LR_bicubic" / "X2" / "birdx2.png", 6, 6)
+    with pytest.raises(InputError, match=r"babyx2\.png does not exist"):
+        BenchmarkImages([find_benchmark(tmp_path)], [2])[0]
+
+
+def test_images_smaller_than_the_scale_are_named(tmp_path: Path) -> None:
+    save(tmp_path / "dot.png", 3, 40)
+    with pytest.raises(InputError, match=r"dot\.png has 40×3 pixels, too few for ×4"):
+        BenchmarkImages([find_benchmark(tmp_path)], [4])[0]
+
+
+def test_folders_that_are_no_benchmarks_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="missing is not a folder"):
+        find_benchmark(tmp_path / "missing")
+    with pytest.raises(InputError, match="no image"):
+        find_benchmark(tmp_path)
+    (tmp_path / "HR").mkdir()
+    save(tmp_path / "stray.png", 12, 12)
+    with pytest.raises(InputError, match=r"no image .*HR"):
+        find_benchmark(tmp_path)
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 7])
+def test_ranks_share_the_images_each_once(tmp_path: Path, world_size: int) -> None:
+    for name in ("A/1.png", "A/2.png", "B/1.png"):
+        save(tmp_path / name, 12, 12)
+    benchmarks = [find_benchmark(tmp_path / name) for name in "AB"]
+    parts = [BenchmarkImages(benchmarks, [2, 3], rank, world_size) for rank in range(world_size)]
+    items = [(item.benchmark, item.name, item.scale) for part in parts for item in part]
+    expected = [(name, image, scale) for name, image in (("A", "1"), ("A", "2"), ("B", "1")) for scale in (2, 3)]
+    assert sorted(items) == sorted(expected)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1

@@ -1,0 +1,248 @@
+"""Whatever the format, the result is 8-bit RGB by one rule, or one line that names the file."""
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tifffile
+from PIL import Image
+
+from igconv_sr.data.images import list_images, read_rgb, read_rgb_and_gray
+from igconv_sr.errors import InputError
+
+RANDOM = np.random.default_rng(0)
+RGB = RANDOM.integers(256, size=(7, 10, 3), dtype=np.uint8)
+RGB16 = RANDOM.integers(65536, size=(7, 10, 3), dtype=np.uint16)
+GRAY, ALPHA, GRAY16 = RGB[..., 0], RGB[::-1, ..., 1], RGB16[..., 0]
+SMOOTH = np.linspace((20, 200, 90), (220, 40, 160), 32)[None].repeat(24, axis=0).astype(np.uint8)
+
+COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
+
+
+def write_png16(path: Path, pixels: npt.NDArray[np.uint16]) -> None:
+    """A 16-bit PNG by the standard; Pillow writes gray ones only."""
+    height, width, channels = pixels.shape
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 16, COLOUR_TYPES[channels], 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
+    encoded = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(encoded))
+
+
+def three(channel: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    return np.stack([channel] * 3, axis=-1).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("x.png", {}),
+        ("x.bmp", {}),
+        ("x.tif", {}),
+        ("x.tiff", {"compression": "tiff_lzw"}),
+        ("x.tiff", {"compression": "tiff_deflate"}),
+        ("x.webp", {"lossless": True, "exact": True}),
+        ("x.PNG", {}),
+    ],
+    ids=str,
+)
+def test_lossless_formats_give_their_pixels(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
+    Image.fromarray(RGB).save(tmp_path / name, **options)
+    pixels, gray = read_rgb_and_gray(tmp_path / name)
+    assert pixels.dtype == np.uint8
+    assert np.array_equal(pixels, RGB)
+    assert not gray
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x.jpeg", "x.webp"])
+def test_lossy_formats_come_near(tmp_path: Path, name: str) -> None:
+    Image.fromarray(SMOOTH).save(tmp_path / name, quality=97)
+    assert np.abs(read_rgb(tmp_path / name).astype(int) - SMOOTH).max() <= 6
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.tif", "x.bmp"])
+def test_gray_becomes_three_equal_channels(tmp_path: Path, name: str) -> None:
+    Image.fromarray(GRAY).save(tmp_path / name)
+    pixels, gray = read_rgb_and_gray(tmp_path / name)
+    assert np.array_equal(pixels, three(GRAY))
+    assert gray
+
+
+def test_black_and_white_is_gray(tmp_path: Path) -> None:
+    Image.fromarray(GRAY > 127).save(tmp_path / "x.png")
+    pixels, gray = read_rgb_and_gray(tmp_path / "x.png")
+    assert np.array_equal(pixels, three((GRAY > 127) * 255))
+    assert gray
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.tif"])
+def test_16_bit_gray_keeps_its_high_byte(tmp_path: Path, name: str) -> None:
+    Image.fromarray(GRAY16).save(tmp_path / name)
+    pixels, gray = read_rgb_and_gray(tmp_path / name)
+    assert np.array_equal(pixels, three(GRAY16 >> 8))
+    assert gray
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_16_bit_png_keeps_its_high_byte(tmp_path: Path, channels: int) -> None:
+    """Gray, gray with alpha, RGB, RGB with alpha."""
+    path = tmp_path / "x.png"
+    write_png16(path, np.dstack((RGB16, GRAY16))[..., {1: [0], 2: [0, 1], 3: [0, 1, 2], 4: [0, 1, 2, 3]}[channels]])
+    pixels, gray = read_rgb_and_gray(path)
+    assert np.array_equal(pixels, (RGB16 >> 8) if channels > 2 else three(GRAY16 >> 8))
+    if channels != 2:  # Pillow gives such a file as RGBA, and nobody has one as a benchmark
+        assert gray == (channels == 1)
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_16_bit_rgb_tiff_keeps_its_high_byte(tmp_path: Path, byteorder: Any) -> None:
+    tifffile.imwrite(tmp_path / "x.tif", RGB16, byteorder=byteorder, photometric="rgb")
+    assert np.array_equal(read_rgb(tmp_path / "x.tif"), (RGB16 >> 8).astype(np.uint8))
+
+
+@pytest.mark.parametrize("transparency", [None, 3, bytes(range(0, 250, 5))], ids=["opaque", "one colour", "levels"])
+@pytest.mark.filterwarnings("error")
+def test_palettes_are_looked_up(tmp_path: Path, transparency: Any) -> None:
+    palette = RANDOM.integers(256, size=(50, 3), dtype=np.uint8)
+    index = RANDOM.integers(50, size=(7, 10), dtype=np.uint8)
+    image = Image.frombytes("P", (10, 7), index.tobytes())
+    image.putpalette(palette.tobytes())
+    image.save(tmp_path / "x.png", **({} if transparency is None else {"transparency": transparency}))
+    assert np.array_equal(read_rgb(tmp_path / "x.png"), palette[index])
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.tif", "x.webp"])
+def test_alpha_is_dropped_and_the_colours_below_it_stay(tmp_path: Path, name: str) -> None:
+    alpha = ALPHA.copy()
+    alpha[0] = 0
+    options = {"lossless": True, "exact": True} if name.endswith("webp") else {}
+    Image.fromarray(np.dstack((RGB, alpha))).save(tmp_path / name, **options)
+    assert np.array_equal(read_rgb(tmp_path / name), RGB)
+
+
+def test_gray_with_alpha_is_gray(tmp_path: Path) -> None:
+    Image.fromarray(np.dstack((GRAY, ALPHA))).save(tmp_path / "x.png")
+    pixels, gray = read_rgb_and_gray(tmp_path / "x.png")
+    assert np.array_equal(pixels, three(GRAY))
+    assert gray
+
+
+UPRIGHT = {
+    1: lambda a: a,
+    2: np.fliplr,
+    3: lambda a: np.rot90(a, 2),
+    4: np.flipud,
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: np.rot90(a.swapaxes(0, 1), 2),
+    8: np.rot90,
+}
+"""What a viewer does to the stored picture, by the EXIF standard."""
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(RGB).save(tmp_path / "x.png", exif=exif)
+    assert np.array_equal(read_rgb(tmp_path / "x.png"), UPRIGHT[orientation](RGB))
+
+
+@pytest.mark.parametrize(("name", "tolerance"), [("x.tif", 1), ("x.jpg", 8)])
+def test_cmyk_is_ink_on_white(tmp_path: Path, name: str, tolerance: int) -> None:
+    inks = np.dstack((SMOOTH, SMOOTH[..., 0] // 3))
+    Image.frombytes("CMYK", (32, 24), inks.tobytes()).save(tmp_path / name, **({"quality": 97} if "j" in name else {}))
+    cyan_magenta_yellow, black = inks[..., :3].astype(float), inks[..., 3:].astype(float)
+    expected = (255 - cyan_magenta_yellow) * (255 - black) / 255
+    assert np.abs(read_rgb(tmp_path / name) - expected).max() <= tolerance
+
+
+def assert_one_line(path: Path, *words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_rgb(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    assert_one_line(tmp_path / "x.png", "does not exist")
+
+
+@pytest.mark.parametrize("content", [b"", b"This is no picture.\n", b"\0" * 500], ids=["empty", "text", "zeros"])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp", "bmp"])
+def test_files_that_are_no_images(tmp_path: Path, suffix: str, content: bytes) -> None:
+    path = tmp_path / f"x.{suffix}"
+    path.write_bytes(content)
+    assert_one_line(path, "not an image")
+
+
+def test_a_folder_named_like_an_image(tmp_path: Path) -> None:
+    (tmp_path / "x.png").mkdir()
+    assert_one_line(tmp_path / "x.png")
+
+
+def assert_whole_or_refused(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
+    """Nothing but an error that names the file, or else every pixel as it was."""
+    message = None
+    try:
+        read = read_rgb(path)
+    except InputError as error:
+        message = str(error)
+    if message is None:
+        assert np.array_equal(read, pixels)
+    else:
+        assert str(path) in message
+        assert "\n" not in message
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("name", ["x.png", "x.jpg", "x.bmp", "x.tif", "x.webp"])
+def test_files_cut_short_anywhere_are_refused(tmp_path: Path, name: str) -> None:
+    """The last bytes of a file may be ornament: read without them, the picture must be whole."""
+    path = tmp_path / name
+    Image.fromarray(RGB).save(path)
+    whole, pixels = path.read_bytes(), read_rgb(path)
+    path.write_bytes(whole[: len(whole) // 2])
+    assert_one_line(path)
+    for length in range(0, len(whole), 5):
+        path.write_bytes(whole[:length])
+        assert_whole_or_refused(path, pixels)
+
+
+def test_damaged_png_headers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    Image.fromarray(RGB).save(path)
+    whole = path.read_bytes()
+    for position in range(8, 40):
+        for value in (0, 1, 5, 255):
+            damaged = bytearray(whole)
+            damaged[position] = value
+            path.write_bytes(damaged)
+            assert_whole_or_refused(path, RGB)
+
+
+def test_floating_point_files_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(GRAY.astype(np.float32)).save(tmp_path / "x.tif")
+    assert_one_line(tmp_path / "x.tif", "floating-point")
+
+
+def test_lists_are_sorted_and_leave_hidden_files_and_others_out(tmp_path: Path) -> None:
+    for name in ("b.PNG", "a.jpg", "deep/er/c.webp", ".hidden.png", "notes.txt", "._b.PNG"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.png").mkdir()
+    assert [str(path.relative_to(tmp_path)) for path in list_images(tmp_path)] == ["a.jpg", "b.PNG", "deep/er/c.webp"]
+
+
+def test_folders_without_images_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"no image .* in {tmp_path}"):
+        list_images(tmp_path)
+    with pytest.raises(InputError, match="missing is not a folder"):
+        list_images(tmp_path / "missing")
