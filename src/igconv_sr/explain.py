@@ -46,9 +46,7 @@ def explain(error: BaseException, command: str, arguments: Sequence[str]) -> str
         case MissingMandatoryValue():
             return f"{error.full_key} has no default; give {error.full_key}=…"
         case OverrideParseException():
-            return (
-                f"cannot read {error.override!r}: {_first_line(error)}; lists are [a,b]"
-            )
+            return f"cannot read {error.override!r}: {_first_line(error)}; lists are [a,b]"
         case MisconfigurationException():
             return _first_line(error)
         case _ if isinstance(error, _COMPOSITION_ERRORS):
