@@ -96,13 +96,13 @@ def _understand(content: Any, assume: Mapping[str, Any] | None) -> tuple[ModelCa
 def _unpickle(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that a file of another kind may be of another kind
+            warnings.simplefilter("ignore", UserWarning)  # about files of another kind, which the error tells
             return torch.load(path, map_location="cpu", weights_only=True)
     # Whatever bytes a file holds, torch may stumble over them in many ways.
     except Exception as error:
         asked = re.search(r"GLOBAL ([\w.]+)", str(error))
         reason = (
-            f"it asks for {asked[1]}, which nothing but weights would not need and which may run anything"
+            f"it asks for {asked[1]}, which weights never do and which could run anything"
             if asked
             else "it is cut short or of another kind"
         )

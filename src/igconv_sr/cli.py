@@ -9,16 +9,17 @@ from typing import NamedTuple
 
 
 class Command(NamedTuple):
-    """A command that takes Hydra overrides.
+    """A command.
 
     Attributes:
         module: Holds ``main``.
-        config: Name of its configuration.
+        config: Name of its configuration, if it takes Hydra overrides; None if it takes ordinary flags, which its
+            ``main`` is then given and reads with a :class:`igconv_sr.flags.FlagParser`.
         summary: One sentence.
     """
 
     module: str
-    config: str
+    config: str | None
     summary: str
 
 
@@ -27,15 +28,28 @@ COMMANDS = {
     "sweep": Command("train", "train", "Train every combination of comma-separated values, one after another."),
     "evaluate": Command("evaluate", "evaluate", "Score a checkpoint or bicubic on benchmarks."),
     "bench": Command("bench", "bench", "Measure speed, as ratios against plain implementations."),
+    "convert": Command("convert", None, "Read the authors' released weights into a file of ours, or write theirs."),
 }
+
+
+def _summaries(hydra: bool) -> list[str]:
+    return [
+        f"  {name:<10}{command.summary}" for name, command in COMMANDS.items() if (command.config is not None) == hydra
+    ]
+
 
 USAGE = "\n".join(
     (
         "Usage: igconv-sr COMMAND [group=choice] [key=value …]",
         "",
-        *(f"  {name:<10}{command.summary}" for name, command in COMMANDS.items()),
+        *_summaries(hydra=True),
         "",
-        "igconv-sr COMMAND --help lists the groups and keys of a command, --cfg job prints its configuration.",
+        "       igconv-sr COMMAND [--flag …] [FILE …]",
+        "",
+        *_summaries(hydra=False),
+        "",
+        "igconv-sr COMMAND --help lists the groups and keys of a command, or its flags; --cfg job prints the",
+        "configuration of one that takes keys.",
     )
 )
 
@@ -51,10 +65,26 @@ def main() -> None:
     name, *overrides = arguments
     if name not in COMMANDS:
         exit_with(f"there is no command {name!r}; the commands are {', '.join(COMMANDS)}", status=2)
-    _run(name, overrides)
+    command = COMMANDS[name]
+    if command.config is None:
+        _run_with_flags(command.module, overrides)
+    else:
+        _run(name, command.config, overrides)
 
 
-def _run(name: str, overrides: list[str]) -> None:
+def _run_with_flags(module: str, flags: list[str]) -> None:
+    from igconv_sr.errors import InputError
+    from igconv_sr.launch import exit_with
+
+    try:
+        importlib.import_module(f"igconv_sr.{module}").main(flags)
+    except InputError as error:
+        exit_with(str(error))
+    except OSError as error:
+        exit_with(f"{error.filename}: {error.strerror or error}")
+
+
+def _run(name: str, config: str, overrides: list[str]) -> None:
     from igconv_sr.config import name_run, sweep_arguments, train_arguments
     from igconv_sr.errors import InputError
     from igconv_sr.launch import Launch, exit_with
@@ -67,6 +97,5 @@ def _run(name: str, overrides: list[str]) -> None:
             overrides = sweep_arguments(overrides)
     except InputError as error:
         exit_with(str(error))
-    command = COMMANDS[name]
-    launch = Launch(command.config, overrides)
-    launch.run(importlib.import_module(f"igconv_sr.{command.module}").main)
+    launch = Launch(config, overrides)
+    launch.run(importlib.import_module(f"igconv_sr.{COMMANDS[name].module}").main)

@@ -153,11 +153,13 @@ def test_a_window_as_large_as_the_patch_does_not_shift(encoder):
 
 def test_the_training_patch_is_read_from_the_masks():
     for encoder in ("swinir", "srformer"):
-        meta = {"encoder": encoder, "encoder_args": {"depths": [2], "window_size": 8}}
+        arguments = {"depths": [2], "window_size": 8}
         table = {"layers.0.residual_group.blocks.0.attn.relative_position_bias_table": torch.zeros(15**2, 3)}
+        index = {"layers.0.residual_group.blocks.0.attn.relative_position_index": torch.zeros(64, 64)}
         mask = {"layers.0.residual_group.blocks.1.attn_mask": torch.zeros(4, 64, 64)}
-        assert official._training_patch(meta, table) == {"img_size": 8}
-        assert official._training_patch(meta, table | mask) == {"img_size": 16}
+        assert official.training_patch(encoder, arguments, table) == {}  # unknown
+        assert official.training_patch(encoder, arguments, table | index) == {"img_size": 8}
+        assert official.training_patch(encoder, arguments, table | index | mask) == {"img_size": 16}
 
 
 @pytest.mark.parametrize(("window", "key_step", "size"), [(4, 1, (8, 12)), (5, 1, (5, 10)), (6, 2, (12, 6))])

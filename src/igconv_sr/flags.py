@@ -1,0 +1,22 @@
+"""Commands that take ordinary flags instead of Hydra overrides: their parser."""
+
+import argparse
+from typing import NoReturn
+
+from igconv_sr.launch import exit_with
+
+
+class FlagParser(argparse.ArgumentParser):
+    """A parser that tells a mistake in one line, as all commands do.
+
+    Args:
+        command: Name of the command.
+        description: What it does.
+    """
+
+    def __init__(self, command: str, description: str) -> None:
+        super().__init__(prog=f"igconv-sr {command}", description=description)
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the mistake and exits."""
+        exit_with(f"{message}; see {self.prog} --help", status=2)
