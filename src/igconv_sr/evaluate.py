@@ -8,7 +8,7 @@ from lightning.pytorch import Trainer
 from omegaconf import DictConfig
 
 from igconv_sr.card import ModelCard
-from igconv_sr.checkpoint import load_with_card
+from igconv_sr.checkpoint import load_with_remark
 from igconv_sr.config import CONFIG_FOLDER
 from igconv_sr.console import quieten, say
 from igconv_sr.data import find_benchmark
@@ -62,7 +62,10 @@ def _model(config: DictConfig) -> tuple[SuperResolver, ModelCard | None]:
         if "model" in config:
             # Naming a class is trusting it; the checkpoint alone may not choose what is imported.
             get_class(config.model._target_)
-        return load_with_card(config.ckpt_path)
+        net, card, remark = load_with_remark(config.ckpt_path)
+        if remark:
+            say(f"{config.ckpt_path} holds {remark}")
+        return net, card
     net = instantiate(config.get("model"))
     if not isinstance(net, Bicubic):
         raise InputError("there is nothing to evaluate; give ckpt_path=/path/to/last.ckpt, or model=bicubic")

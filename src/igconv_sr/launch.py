@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
+_HYDRA_TRACEBACKS = "HYDRA_FULL_ERROR"
+
 
 class Launch:
     """One run of a command.
@@ -20,20 +22,19 @@ class Launch:
     def __init__(self, command: str, overrides: Sequence[str]) -> None:
         self.command, self.overrides = command, list(overrides)
         self.started_with = list(sys.argv)
-        self.tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
+        self.tracebacks = os.environ.get(_HYDRA_TRACEBACKS) == "1"
 
     def run(self, main: Callable[[], None]) -> None:
         """Calls a function decorated by ``hydra.main``."""
         Launch.current = self
         # Hydra prints errors in several lines and exits; with this they arrive here.
-        os.environ["HYDRA_FULL_ERROR"] = "1"
-        with self._explaining(), _arguments([sys.argv[0], *self.overrides]):
+        with self._explaining(), _arguments([sys.argv[0], *self.overrides]), _hydra_tracebacks("1"):
             main()
 
     @contextlib.contextmanager
     def job(self) -> Iterator[None]:
         """Surrounds the job itself: Lightning starts further ranks with ``sys.argv`` as the user gave it."""
-        with self._explaining(), _arguments(self.started_with):
+        with self._explaining(), _arguments(self.started_with), _hydra_tracebacks("1" if self.tracebacks else "0"):
             yield
 
     @contextlib.contextmanager
@@ -47,6 +48,16 @@ class Launch:
             if line is None:
                 raise
             exit_with(line)
+
+
+@contextlib.contextmanager
+def _hydra_tracebacks(value: str) -> Iterator[None]:
+    before = os.environ.get(_HYDRA_TRACEBACKS, "0")
+    os.environ[_HYDRA_TRACEBACKS] = value
+    try:
+        yield
+    finally:
+        os.environ[_HYDRA_TRACEBACKS] = before
 
 
 @contextlib.contextmanager
