@@ -86,3 +86,15 @@ def test_a_halving_inside_the_warm_up_is_not_lost() -> None:
     except InputError:
         return
     assert after == pytest.approx(PEAK / 2)
+
+
+def test_a_longer_run_stretches_the_cosine() -> None:
+    """What a checkpoint keeps of the schedule must not bring back the old end."""
+    short, long = (torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=1e-3) for _ in range(2))
+    saved = learning_rate_schedule(short, max_steps=10, cosine_to=0.0).state_dict()
+    schedule = learning_rate_schedule(long, max_steps=40, cosine_to=0.0)
+    schedule.load_state_dict(saved)
+    for _ in range(20):
+        long.step()
+        schedule.step()
+    assert long.param_groups[0]["lr"] == pytest.approx(0.5e-3)

@@ -82,6 +82,15 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, more: tuple[str
     assert_same_training(checkpoint(tmp_path, "whole"), checkpoint(tmp_path, "killed"))
 
 
+def test_a_finished_training_can_be_made_longer(tmp_path: Path) -> None:
+    photographs(tmp_path / "pictures")
+    constant = "optim.scheduler.cosine_to=null"
+    succeed(*options(tmp_path, "whole", STEPS, constant), cwd=tmp_path)
+    succeed(*options(tmp_path, "longer", "trainer.max_steps=31", constant), cwd=tmp_path)
+    succeed("train", "ckpt_path=last", f"paths.output_dir={tmp_path / 'longer'}", STEPS, cwd=tmp_path)
+    assert_same_training(checkpoint(tmp_path, "whole"), checkpoint(tmp_path, "longer"))
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signal_saves_and_says_how_to_continue(tmp_path: Path, number: signal.Signals, status: int) -> None:
     photographs(tmp_path / "pictures")

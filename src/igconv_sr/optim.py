@@ -1,9 +1,14 @@
-"""The learning-rate schedules of the paper's recipes, put together from torch's."""
+"""The learning-rate schedules of the paper's recipes, as a function of the step alone.
 
+torch's own schedulers keep their end in the checkpoint: a run continued with a larger ``max_steps`` would let the
+cosine rise again. A function of the step has nothing to keep.
+"""
+
+import math
 from collections.abc import Sequence
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, MultiStepLR, SequentialLR
+from torch.optim.lr_scheduler import LambdaLR
 
 from igconv_sr.errors import InputError
 
@@ -14,7 +19,7 @@ def learning_rate_schedule(
     warmup_steps: int = 0,
     halve_at: Sequence[int] = (),
     cosine_to: float | None = None,
-) -> LRScheduler:
+) -> LambdaLR:
     """Warm-up, then either halvings at given steps or a cosine, counted in optimiser steps.
 
     Args:
@@ -31,12 +36,14 @@ def learning_rate_schedule(
         raise InputError("optim.scheduler: give either halve_at or cosine_to, not both")
     if warmup_steps >= max_steps:
         raise InputError(f"optim.scheduler.warmup_steps={warmup_steps} must be less than max_steps={max_steps}")
-    schedule: LRScheduler
-    if cosine_to is None:
-        schedule = MultiStepLR(optimizer, [step - warmup_steps for step in halve_at], gamma=0.5)
-    else:
-        schedule = CosineAnnealingLR(optimizer, max_steps - warmup_steps, eta_min=cosine_to)
-    if not warmup_steps:
-        return schedule
-    warmup = LinearLR(optimizer, 1 / warmup_steps, total_iters=warmup_steps - 1 or 1)
-    return SequentialLR(optimizer, [warmup, schedule], milestones=[warmup_steps])
+    last = None if cosine_to is None else cosine_to / optimizer.param_groups[0]["lr"]
+
+    def factor(step: int) -> float:
+        if step < warmup_steps:
+            return (step + 1) / warmup_steps
+        if last is None:
+            return math.pow(0.5, sum(step >= halving for halving in halve_at))
+        done = min((step - warmup_steps) / (max_steps - warmup_steps), 1)
+        return last + (1 - last) * (1 + math.cos(math.pi * done)) / 2
+
+    return LambdaLR(optimizer, factor)

@@ -171,7 +171,6 @@ def _save_config(config: DictConfig, folder: Path, trainer: Trainer) -> None:
 def _finish(trainer: Trainer, data: MixedScaleData, folder: Path) -> None:
     """Evaluates the (averaged) weights of the last step and writes what a user looks at."""
     last = folder / "checkpoints" / f"{LAST}.ckpt"
-    trainer.save_checkpoint(last)
     net, card = load_with_card(last)
     scores = evaluate(net, [data.benchmark], data.scales, trainer)
     bicubic = evaluate(Bicubic(), [data.benchmark], data.scales, trainer)

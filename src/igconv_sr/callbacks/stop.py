@@ -1,4 +1,4 @@
-"""Ends a training on Ctrl-C or SIGTERM after the step in progress, with a checkpoint."""
+"""Saves when a training ends: at its last step, or on Ctrl-C or SIGTERM after the step in progress."""
 
 import signal
 from pathlib import Path
@@ -13,9 +13,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class GracefulStop(Callback):
-    """On the first signal finishes the optimiser step, saves and exits with 128 + the signal's number.
+    """Saves at the last step; on the first signal finishes the step, saves and exits with 128 + the signal's number.
 
-    All ranks stop at the same step, whichever of them got the signal. A second signal ends at once.
+    All ranks stop at the same step, whichever of them got the signal. A second signal ends at once. After the last
+    step it would be too late to save: Lightning then replaces the raw weights by their moving average.
 
     Args:
         checkpoint: Where to save.
@@ -33,14 +34,16 @@ class GracefulStop(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Saves and exits at the end of an optimiser step, if asked to.
+        """Saves at the end of the last optimiser step, and of the one in which a signal came; then exits.
 
         Raises:
             SystemExit: With 130 for Ctrl-C, 143 for SIGTERM.
         """
         if (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
-        if trainer.strategy.reduce_boolean_decision(bool(self.received), all=False):
+        if trainer.global_step == trainer.max_steps:
+            trainer.save_checkpoint(self.checkpoint)
+        elif trainer.strategy.reduce_boolean_decision(bool(self.received), all=False):
             trainer.save_checkpoint(self.checkpoint)
             say(
                 f"\nStopped at step {trainer.global_step}. Continue with: "
