@@ -36,7 +36,7 @@ def learning_rate_schedule(
         raise InputError("optim.scheduler: give either halve_at or cosine_to, not both")
     if warmup_steps >= max_steps:
         raise InputError(f"optim.scheduler.warmup_steps={warmup_steps} must be less than max_steps={max_steps}")
-    last = None if cosine_to is None else cosine_to / optimizer.param_groups[0]["lr"]
+    last: float | None = None if cosine_to is None else cosine_to / optimizer.param_groups[0]["lr"]
 
     def factor(step: int) -> float:
         if step < warmup_steps:
