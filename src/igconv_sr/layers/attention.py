@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from igconv_sr.layers.biased_attention import attend_with_bias, needs_own_backward
 from igconv_sr.layers.position import relative_position_bias
 from igconv_sr.layers.windows import border
 
@@ -34,16 +35,14 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None, scale: f
         (…,h,N,d).
     """
     channels = q.shape[-1]
+    scale = 1 / math.sqrt(channels) if scale is None else scale
+    bias = None if bias is None else bias.to(q.dtype)
+    if bias is not None and needs_own_backward(q, bias):
+        return attend_with_bias(q, k, v, bias, scale)
     filling = -channels % _CUDA_ALIGNMENT if q.is_cuda else 0
     if filling:
         q, k, v = (F.pad(x, (0, filling)) for x in (q, k, v))
-    out = F.scaled_dot_product_attention(
-        q,
-        k,
-        v,
-        attn_mask=None if bias is None else bias.to(q.dtype),
-        scale=1 / math.sqrt(channels) if scale is None else scale,
-    )
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=scale)
     return out[..., :channels]
 
 

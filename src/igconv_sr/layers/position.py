@@ -27,6 +27,6 @@ def relative_position_bias(table: Tensor, queries: tuple[int, int], step: tuple[
         tensor([[[1., 0.],
                  [2., 1.]]])
     """
-    span_y, span_x = (size - count + 1 for size, count in zip(table.shape[:2], queries, strict=True))
-    pairs = table.unfold(0, span_y, 1).unfold(1, span_x, 1)[..., :: step[0], :: step[1]]
-    return rearrange(pairs.flip(-2, -1), "y x h v u -> h (y x) (v u)")
+    # For each key a window of the queries' size: only pairs that are wanted take part, in the backward pass too.
+    pairs = table.unfold(0, queries[0], step[0]).unfold(1, queries[1], step[1])
+    return rearrange(pairs.flip(0, 1), "v u h y x -> h (y x) (v u)")

@@ -14,9 +14,8 @@ _LATENT_STD = 0.02
 
 
 def cell_centres(scale: int, device: torch.device) -> Tensor:
-    """Centres (y, x) of the r×r sub-pixels of a cell that spans [-1,1]², row by row: (r·r,2)."""
-    axis = (2 * torch.arange(scale, device=device) + 1) / scale - 1
-    return torch.cartesian_prod(axis, axis)
+    """Centres of the r sub-pixels along one side of a cell that spans [-1,1], as a column: (r,1)."""
+    return ((2 * torch.arange(scale, device=device) + 1) / scale - 1).unsqueeze(1)
 
 
 class GroupedLinear(nn.Module):
@@ -80,15 +79,15 @@ class HyperNetwork(nn.Module):
 
     def forward(self, scale: int) -> Tensor:
         """Returns (G, P·r·r, O/G): positions outermost, then sub-pixels row by row."""
-        centres = cell_centres(scale, self.frequency.device)
+        centres = math.pi * cell_centres(scale, self.frequency.device)
         # The first half of the frequencies belongs to x, the second to y.
-        zx, zy = self.frequency.chunk(2, dim=1)
+        zx, zy = self.frequency.unsqueeze(1).chunk(2, dim=-1)
         cell = self.frequency.new_tensor([2 / min(scale, self.max_scale)])
-        turn_y, turn_x = centres[:, 0, None], centres[:, 1, None]
-        angle = zx[:, None] * turn_x + zy[:, None] * turn_y + self.phase(cell)
-        basis = torch.cat((torch.cos(math.pi * angle), torch.sin(math.pi * angle)), dim=-1)
-        # Dealt out to the groups one by one; the amplitudes are stored group after group.
-        basis = rearrange(basis, "p rr (d g) -> g p rr d", g=self.groups)
-        amplitude = rearrange(self.amplitude, "p (g d) -> g p 1 d", g=self.groups)
-        out: Tensor = self.mlp((basis * amplitude).flatten(1, 2))
+        # Each axis for itself while the tensors are small: of what is left, every pass is over P·r·r points.
+        down, across = centres * zy + math.pi * self.phase(cell), centres * zx
+        angle = (down.unsqueeze(2) + across.unsqueeze(1)).flatten(1, 2)
+        basis = torch.cat((torch.cos(angle), torch.sin(angle)), dim=-1)
+        # The basis is dealt out to the groups one by one; the amplitudes are stored group after group.
+        amplitude = rearrange(self.amplitude, "p (g d) -> p 1 (d g)", g=self.groups)
+        out: Tensor = self.mlp(rearrange(basis * amplitude, "p rr (d g) -> g (p rr) d", g=self.groups))
         return out

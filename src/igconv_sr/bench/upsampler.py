@@ -1,0 +1,53 @@
+"""The upsamplers: FGRep costs nothing in training, the folded IGConv is as fast as what it replaces."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from igconv_sr.bench.comparison import Comparison, with_gradients
+from igconv_sr.upsamplers import IGConv
+
+
+def upsampler() -> list[Comparison]:
+    """Both comparisons."""
+    return [fgrep_in_training(), folded_against_pixel_shuffle()]
+
+
+def fgrep_in_training(channels: int = 64, patches: int = 16, side: int = 48) -> Comparison:
+    """IGConv with and without FGRep: forward and backward at ×2, ×3 and ×4."""
+    features = torch.rand(patches, channels, side, side, requires_grad=True)
+    lr = torch.rand(patches, 3, side, side)
+    scales = (2, 3, 4)
+
+    def step(upsampler: IGConv) -> Sequence[Tensor]:
+        images = [upsampler(features, scale, lr) for scale in scales]
+        return with_gradients(images, [features, *upsampler.parameters()])
+
+    plain, averaged = (IGConv(channels, scales, fgrep=fgrep) for fgrep in (False, True))
+    name = f"FGRep in training / none: C={channels}, {patches} patches of {side}²"
+    return Comparison(name, partial(step, averaged), partial(step, plain), 1.05)
+
+
+def folded_against_pixel_shuffle(channels: int = 64, height: int = 360, width: int = 640) -> Comparison:
+    """Folded IGConv and SPConv's two layers at ×2."""
+    features, lr = torch.rand(1, channels, height, width), torch.rand(1, 3, height, width)
+    folded = IGConv(channels, (2,)).fold([2])
+    conv = nn.Conv2d(channels, 12, 3, padding=1)
+    with torch.no_grad():
+        conv.weight.copy_(folded.kernels["2"])
+        assert conv.bias is not None
+        conv.bias.zero_()
+    plain = nn.Sequential(conv, nn.PixelShuffle(2))
+
+    @torch.inference_mode()
+    def ours() -> Sequence[Tensor]:
+        return (folded(features, 2, lr),)
+
+    @torch.inference_mode()
+    def reference() -> Sequence[Tensor]:
+        return (plain(features),)
+
+    name = f"Folded IGConv / Conv2d + PixelShuffle: C={channels}, {width}×{height} ×2"
+    return Comparison(name, ours, reference, 1.02)
