@@ -4,6 +4,7 @@ Legend: B batch, H and W size of the LR image, r scale.
 """
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -17,16 +18,16 @@ from igconv_sr.upsamplers.base import Upsampler
 from igconv_sr.upsamplers.scales import check_scale
 
 
-class SuperResolver(nn.Module):
+class SuperResolver(nn.Module, ABC):
     """What evaluation asks of a model."""
 
+    @abstractmethod
     def forward(self, lr: Tensor, scale: int) -> Tensor:
         """Maps an RGB image (B,3,H,W) in [0,1] to (B,3,r·H,r·W), not clamped."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fold(self, scales: Sequence[int]) -> "SuperResolver":
         """The same function at the given scales, ready for inference."""
-        raise NotImplementedError
 
 
 class SRNet(SuperResolver):

@@ -3,6 +3,8 @@
 Legend: B batch, C feature channels, H and W height and width of the low-resolution image.
 """
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor, nn
 
 from igconv_sr.functional.padding import PadMode
@@ -11,7 +13,7 @@ DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 """Mean RGB of the DIV2K training images, in [0,1] (EDSR)."""
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module, ABC):
     """Base of the paper's encoders: maps an image to features at the same resolution.
 
     A class of one's own need not derive from it; having the four attributes is enough.
@@ -29,6 +31,6 @@ class Encoder(nn.Module):
     pad_mode: PadMode = "reflect"
     rgb_mean: tuple[float, float, float] | None = None
 
+    @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Maps (B,3,H,W), shifted by the mean and padded, to (B,C,H,W)."""
-        raise NotImplementedError

@@ -3,13 +3,14 @@
 Legend: B batch, C feature channels, H and W size of the LR image, r scale.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
 
 
-class Upsampler(nn.Module):
+class Upsampler(nn.Module, ABC):
     """Base of the upsamplers: maps features to an image r times as large.
 
     Attributes:
@@ -19,14 +20,14 @@ class Upsampler(nn.Module):
 
     shared_across_scales: ClassVar[bool] = True
 
+    @abstractmethod
     def forward(self, features: Tensor, scale: int, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
         """Maps features (B,C,H,W) and the LR image (B,3,H,W) to (B,3,r·H,r·W).
 
         ``recolour`` maps the image of the main branch, before a resampled LR image is added; SRNet gives it where
         the encoder has one.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def fold(self, scales: Sequence[int]) -> "Upsampler":
         """A new module for inference at the given scales, with plain weights."""
-        raise NotImplementedError
