@@ -204,7 +204,8 @@ def test_igsample_starts_as_bilinear_interpolation(scale: int) -> None:
     maps = net.kernel(scale)[3 * scale**2 :].view(2, 2, 3, scale**2, -1)
     offset, scope = maps
     assert offset.abs().max() > 0
-    assert torch.equal(offset[:, :1].expand_as(offset), offset), "offsets differ between colours"
+    # Equal weights; the columns of one product may still be rounded differently, on some processors.
+    assert (offset - offset[:, :1]).abs().max() <= 1e-5 * offset.abs().max(), "offsets differ between colours"
     assert scope.abs().max() == 0
     for parameter in net.hypernet.parameters():
         nn.init.zeros_(parameter)

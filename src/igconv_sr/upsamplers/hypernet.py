@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 _LATENT_STD = 0.02
 
+_POINTS_AT_ONCE = 4096
+"""On a processor: what goes through the layers at once then stays in the cache between them."""
+
 
 def cell_centres(scale: int, device: torch.device) -> Tensor:
     """Centres of the r sub-pixels along one side of a cell that spans [-1,1], as a column: (r,1)."""
@@ -85,9 +88,15 @@ class HyperNetwork(nn.Module):
         cell = self.frequency.new_tensor([2 / min(scale, self.max_scale)])
         # Each axis for itself while the tensors are small: of what is left, every pass is over P·r·r points.
         down, across = centres * zy + math.pi * self.phase(cell), centres * zx
-        angle = (down.unsqueeze(2) + across.unsqueeze(1)).flatten(1, 2)
-        basis = torch.cat((torch.cos(angle), torch.sin(angle)), dim=-1)
         # The basis is dealt out to the groups one by one; the amplitudes are stored group after group.
         amplitude = rearrange(self.amplitude, "p (g d) -> p 1 (d g)", g=self.groups)
+        positions = max(_POINTS_AT_ONCE // scale**2, 1) if down.device.type == "cpu" else len(down)
+        pieces = zip(*(x.split(positions) for x in (down, across, amplitude)), strict=True)
+        return torch.cat([self._weights(*piece) for piece in pieces], dim=1)
+
+    def _weights(self, down: Tensor, across: Tensor, amplitude: Tensor) -> Tensor:
+        """Of some positions p, from (p,r,G·D/2) twice and (p,1,G·D) to (G, p·r·r, O/G)."""
+        angle = (down.unsqueeze(2) + across.unsqueeze(1)).flatten(1, 2)
+        basis = torch.cat((torch.cos(angle), torch.sin(angle)), dim=-1)
         out: Tensor = self.mlp(rearrange(basis * amplitude, "p rr (d g) -> g (p rr) d", g=self.groups))
         return out
