@@ -1,19 +1,23 @@
 """The degradation that is worse than bicubic: each part against another library, all draws by the row's seed alone."""
 
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from igconv_sr.config import CONFIG_FOLDER
 from igconv_sr.data.augment import to_batch
 from igconv_sr.data.blur_downscale_noise import BlurDownscaleNoise
 from igconv_sr.data.crops import Layout, MixedScaleCrops, crop_with_margin
+from igconv_sr.data.images import read_rgb
+from igconv_sr.data.sample import VALIDATION_PHOTOGRAPHS
 from igconv_sr.data.store import ImageStore, build_store
 from igconv_sr.errors import InputError
 from igconv_sr.functional.imresize import imresize, round_to_8_bit
@@ -158,7 +162,7 @@ def test_seeds_change_the_lr_patch_alone() -> None:
         ({"jpeg_quality": [50]}, r"jpeg_quality=\[50\] must be two numbers"),
         (
             {"poisson_probability": 1.5},
-            r"data\.blur_downscale_noise\.poisson_probability=1\.5 must lie between 0 and 1",
+            r"data\.blur_downscale_noise\.poisson_prob.*=1\.5 must lie between 0 and 1",
         ),
     ],
 )
@@ -167,16 +171,10 @@ def test_values_out_of_range_are_named(change: dict[str, Any], line: str) -> Non
         BlurDownscaleNoise(**EVERYTHING | change)
 
 
-def test_defaults_are_visible_but_leave_a_picture(tmp_path: Path) -> None:
-    """About 20 to 40 dB from the bicubic reduction: neither nothing nor ruin."""
-    from hydra.utils import instantiate
-    from omegaconf import OmegaConf
-
-    from igconv_sr.config import CONFIG_FOLDER
-
+def test_defaults_are_visible_but_leave_a_picture() -> None:
     degradation = instantiate(OmegaConf.load(CONFIG_FOLDER / "data" / "blur_downscale_noise" / "default.yaml"))
-    image = picture(128, 128)
+    image = read_rgb(VALIDATION_PHOTOGRAPHS[0])[100:228, 100:228]
     plain = degrade(BlurDownscaleNoise(**NOTHING), image, 2).double()
     errors = [(degrade(degradation, image, 2, seed).double() - plain).pow(2).mean() for seed in range(20)]
     decibels = 10 * torch.log10(255**2 / torch.stack(errors))
-    assert 20 < float(decibels.median()) < 40
+    assert 20 < float(decibels.min()) < float(decibels.max()) < 45

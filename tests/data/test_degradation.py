@@ -186,6 +186,7 @@ def test_unknown_names_give_the_choices() -> None:
         check_degradation("matlap")
 
 
+@pytest.mark.slow
 def test_kornia_is_imported_only_where_it_is_chosen() -> None:
     code = "import sys, igconv_sr.data; sys.exit('kornia' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
