@@ -83,7 +83,8 @@ def test_the_data_path_gives_what_a_training_gets_and_pillow_nearly_the_same(tmp
     batch = crops[0]
     ours = reduction_against_pillow(batch, MATLAB).ours()
     for own, pillows in zip(ours, reduce_by_pillow(batch), strict=True):
-        assert (own.int() - pillows.int()).abs().max() <= 2
+        assert own.shape == pillows.shape
+        assert (own.int() - pillows.int()).abs().double().mean() < 0.5
     assert training_step("edsr_small", batch)()[0].shape[-1] == 32
 
 

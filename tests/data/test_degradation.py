@@ -75,7 +75,14 @@ def test_fixed_point_rounds_the_sums_nearest_to_a_half_at_scale_3_as_exact_arith
     crop = torch.from_numpy(np.repeat(columns[..., None], 3, axis=2)).permute(2, 0, 1)[None]
     rows = torch.nn.functional.interpolate(crop, (5, columns.shape[1]), mode="bicubic", antialias=True)
     assert np.array_equal(rows[0, 0, 2, ::3].numpy(), exact)
-    assert reduce_crop_fixed_point(crop, 3, 2).shape == (1, 3, 1, len(taps) - 4)
+
+
+@pytest.mark.parametrize("scale", EXACT_IN_FIXED_POINT)
+def test_fixed_point_does_not_depend_on_the_layout_in_memory(scale: int) -> None:
+    crops = torch.from_numpy(noise("noise", 3, 20 * scale, 20 * scale, 3)).permute(0, 3, 1, 2)
+    expected = reduce_crop_fixed_point(crops, scale, 2)
+    assert torch.equal(reduce_crop_fixed_point(crops.contiguous(), scale, 2), expected)
+    assert torch.equal(reduce_crop_fixed_point(crops[1:2], scale, 2), expected[1:2])
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 7])
