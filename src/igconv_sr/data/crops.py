@@ -146,6 +146,7 @@ class MixedScaleCrops(Dataset[CropBatch]):
         return batch
 
     def _cut(self, step: int, row: int, scale: int) -> Cut:
+        """Draws and cuts one row."""
         random = np.random.default_rng([self.seed, step, row])
         index = int(random.choice(self.usable[scale]))
         limit = self.store.sizes[index] // scale - self.patch
