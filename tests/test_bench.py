@@ -11,6 +11,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from commands import run, succeed
 from igconv_sr.bench.attention import window_attention
 from igconv_sr.bench.comparison import Comparison, measure
+from igconv_sr.bench.data import (
+    crops_against_decoding,
+    crops_of,
+    photographs,
+    reduce_by_pillow,
+    reduction_against_pillow,
+    training_step,
+)
 from igconv_sr.bench.hit_srf import step_against_all_pairs
 from igconv_sr.bench.hypernet import hypernet_against_products
 from igconv_sr.bench.memory import peak_bytes
@@ -19,6 +27,7 @@ from igconv_sr.bench.models import model_costs
 from igconv_sr.bench.nets import build
 from igconv_sr.bench.scan import selective_scan_against_loop
 from igconv_sr.bench.upsampler import folded_against_pixel_shuffle
+from igconv_sr.data.degradation import MATLAB
 
 
 def multiply_adds(call: object) -> int:
@@ -61,6 +70,22 @@ def test_hit_srf(depth: int) -> None:
 @pytest.mark.parametrize("model", ["edsr_small", "smfanet_small"])
 def test_forward_mixed(model: str) -> None:
     same(mixed_against_separate(model, patches=2, side=16), 1e-4)
+
+
+def test_the_data_path_gives_what_a_training_gets_and_pillow_nearly_the_same(tmp_path: Path) -> None:
+    files = photographs(tmp_path, (200, 150))
+    crops = crops_of(files, tmp_path, rows=6, patch=16)
+    comparison = crops_against_decoding(crops, files)
+    lr, *hr = comparison.ours()
+    assert lr.shape == (6, 3, 16, 16)
+    assert [group.shape[-1] for group in hr] == [32, 48, 64]
+    assert [patch.shape for patch in comparison.reference()] == [(16, 16, 3)] * 6
+    batch = crops[0]
+    ours = reduction_against_pillow(batch, MATLAB).ours()
+    for own, pillows in zip(ours, reduce_by_pillow(batch), strict=True):
+        assert own.shape == pillows.shape
+        assert (own.int() - pillows.int()).abs().double().mean() < 0.5
+    assert training_step("edsr_small", batch)()[0].shape[-1] == 32
 
 
 def test_the_products_beside_the_hypernetwork_are_its_own() -> None:

@@ -103,7 +103,7 @@ def _card(config: DictConfig, data: MixedScaleData) -> ModelCard:
         scales=plain["data"]["scales"],
         model=plain["run"]["model"],
         upsampler_name=plain["run"]["upsampler"],
-        train_data=data.dataset_name,
+        train_data=data.train_data,
         seed=plain["seed"],
     )
 
@@ -153,10 +153,11 @@ def _announce(card: ModelCard, net: SRNet, data: MixedScaleData, trainer: Traine
     params = sum(parameter.numel() for parameter in net.parameters())
     scales = ", ".join(f"×{scale}" for scale in data.scales)
     devices = f"{trainer.world_size} × {type(trainer.accelerator).__name__.removesuffix('Accelerator')}"
+    made = "" if data.train_data == data.dataset_name else f" made by {data.degradation_name}"
     say(f"Model: {card.model} + {card.upsampler_name}, {params:,} parameters, for {scales}")
     say(
         f"Steps: {trainer.max_steps} of {data.global_batch_size} patches of {data.lr_patch_size}×{data.lr_patch_size} "
-        f"LR pixels, on {devices}"
+        f"LR pixels{made}, on {devices}"
     )
 
 

@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from conftest import shared
-from igconv_sr.data.crops import MARGIN, crop_with_margin
+from igconv_sr.data.crops import crop_with_margin
 from igconv_sr.functional import imresize, imresize_uint8
-from igconv_sr.functional.imresize import reduce_crop_uint8
+from igconv_sr.functional.imresize import KERNEL_REACH, reduce_crop_uint8
 
 
 def read(path) -> Tensor:
@@ -101,16 +101,16 @@ def test_reduced_crops_equal_the_reduced_whole_image(scale: int, patch: int) -> 
     whole = imresize_uint8(as_tensor[..., : 7 * scale, : 6 * scale], 1 / scale)
     for top in range(7 - patch + 1):
         for left in range(6 - patch + 1):
-            crop = torch.from_numpy(crop_with_margin(image, top, left, patch, scale).copy())
-            reduced = reduce_crop_uint8(crop.permute(2, 0, 1)[None], scale, MARGIN)
+            crop = torch.from_numpy(crop_with_margin(image, top, left, patch, scale, KERNEL_REACH).copy())
+            reduced = reduce_crop_uint8(crop.permute(2, 0, 1)[None], scale, KERNEL_REACH)
             assert torch.equal(reduced, whole[..., top : top + patch, left : left + patch]), (top, left)
 
 
 def test_a_crop_as_large_as_a_tiny_image_is_mirrored_more_than_once() -> None:
     image = np.random.default_rng(0).integers(256, size=(4, 4, 3), dtype=np.uint8)
-    crop = torch.from_numpy(crop_with_margin(image, 0, 0, 1, 4)).permute(2, 0, 1)[None]
+    crop = torch.from_numpy(crop_with_margin(image, 0, 0, 1, 4, KERNEL_REACH)).permute(2, 0, 1)[None]
     whole = imresize_uint8(torch.from_numpy(image).permute(2, 0, 1)[None], 1 / 4)
-    assert torch.equal(reduce_crop_uint8(crop, 4, MARGIN), whole)
+    assert torch.equal(reduce_crop_uint8(crop, 4, KERNEL_REACH), whole)
 
 
 @pytest.mark.parametrize("scale", [0, -1, -0.5])

@@ -1,6 +1,6 @@
 """The command: measures the topics asked for, prints and writes what it finds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import hydra
@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from igconv_sr.bench.attention import attention
 from igconv_sr.bench.comparison import Comparison, Measurement, measure
+from igconv_sr.bench.data import ROWS, STEP, data
 from igconv_sr.bench.hit_srf import hit_srf
 from igconv_sr.bench.hypernet import SHARE_MODELS, hypernet, share_of_step
 from igconv_sr.bench.latency import upsampler_costs
@@ -23,13 +24,14 @@ from igconv_sr.console import say
 from igconv_sr.errors import InputError
 from igconv_sr.launch import Launch
 
-COMPARISONS: dict[str, Callable[[], list[Comparison]]] = {
+COMPARISONS: dict[str, Callable[[], Iterable[Comparison]]] = {
     "upsampler": upsampler,
     "attention": attention,
     "scan": scan,
     "hit_srf": hit_srf,
     "mixed": mixed,
     "hypernet": hypernet,
+    "data": data,
 }
 TABLES = ("share", "models", "latency")
 
@@ -53,8 +55,16 @@ def main(config: DictConfig) -> None:
 
 def _bench(topics: Sequence[str], rounds: int, seconds: float, folder: Path) -> None:
     compared = [topic for topic in topics if topic in COMPARISONS]
-    measurements = [_measure(item, rounds, seconds) for topic in compared for item in COMPARISONS[topic]()]
+    measurements = [
+        _measure(item, rounds, seconds if item.limit else seconds / 3)
+        for topic in compared
+        for item in COMPARISONS[topic]()
+    ]
+    parts = [m for m in measurements if m.comparison.limit is None]
+    measurements = [m for m in measurements if m.comparison.limit is not None]
     tables = [_times(measurements)] if measurements else []
+    if parts:
+        tables.append(_data_path(parts))
     if any(m.peak for m in measurements):
         tables.append(_memory(measurements))
     if "share" in topics:
@@ -110,6 +120,19 @@ def _memory(measurements: Sequence[Measurement]) -> Results:
 def _against(ratio: float, limit: float | None) -> dict[str, str]:
     assert limit is not None
     return {"ratio": f"{ratio:.3f}", "limit": f"≤ {limit:g}", "holds": "yes" if ratio <= limit else "no"}
+
+
+def _data_path(measurements: Sequence[Measurement]) -> Results:
+    rows = [
+        {
+            "part": m.comparison.name,
+            "ms": f"{1000 * m.ours:.2f}",
+            "patches per second": f"{ROWS / m.ours:,.0f}",
+            "share of the step": f"{m.ratio:.2%}",
+        }
+        for m in measurements
+    ]
+    return Results("data", f"The way to a training batch of {ROWS} patches, against {STEP} ({_machine()})", rows)
 
 
 def _shares(measurements: Sequence[Measurement]) -> Results:

@@ -1,28 +1,43 @@
-"""From crops to a training batch, on the device: reduction to LR, flips and turns, conversion to float."""
+"""From crops to a training batch, on the device: LR patches, flips and turns, conversion to float."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from igconv_sr.data.crops import MARGIN, Batch, CropBatch
+from igconv_sr.data.crops import Batch, CropBatch
+from igconv_sr.data.degradation import MATLAB, BatchDegradation, Degradation
 from igconv_sr.functional.dihedral import dihedral_transform
-from igconv_sr.functional.imresize import reduce_crop_uint8
 
 
-def to_batch(crops: CropBatch) -> Batch:
-    """Makes LR patches as if the whole images had been reduced, then flips and turns LR and HR alike."""
+def to_batch(crops: CropBatch, degradation: Degradation = MATLAB) -> Batch:
+    """Makes the LR patches that the crops do not come with, then flips and turns LR and HR alike.
+
+    Args:
+        crops: Cut for this degradation.
+        degradation: How LR patches are made.
+    """
     lr_groups, hr_groups = [], []
-    turns = iter(crops.turns)
-    for (scale, rows), group in zip(crops.groups, crops.crops, strict=True):
-        hr_with_margin = group.permute(0, 3, 1, 2)
-        own_turns = [next(turns) for _ in range(rows)]
-        edge = MARGIN * scale
-        hr = hr_with_margin[..., edge:-edge, edge:-edge]
-        lr = reduce_crop_uint8(hr_with_margin, scale, MARGIN)
-        hr_groups.append(_turn(hr, own_turns))
-        lr_groups.append(_turn(lr, own_turns))
+    first = 0
+    for index, (scale, rows) in enumerate(crops.groups):
+        own = slice(first, first + rows)
+        with_margin = crops.crops[index].permute(0, 3, 1, 2)
+        if isinstance(degradation, BatchDegradation):
+            lr = degradation(with_margin, scale, crops.seeds[own])
+        else:
+            lr = crops.lr[index].permute(0, 3, 1, 2)
+        edge, side = degradation.margin * scale, lr.shape[-1] * scale
+        hr = with_margin[..., edge : edge + side, edge : edge + side]
+        lr_groups.append(_turn(lr, crops.turns[own]))
+        hr_groups.append(_turn(hr, crops.turns[own]))
+        first += rows
     return Batch(torch.cat(lr_groups), hr_groups, crops.groups, crops.names)
 
 
-def _turn(images: Tensor, turns: list[int]) -> Tensor:
-    turned = [dihedral_transform(image, turn) for image, turn in zip(images, turns, strict=True)]
-    return torch.stack(turned).float() / 255
+def _turn(images: Tensor, turns: Sequence[int]) -> Tensor:
+    """Each image by its own element; in [0,1]. Planes are put together first: turning them is then a fast copy."""
+    planes = images.contiguous()
+    turned = torch.empty_like(planes, dtype=torch.float32)
+    for target, image, turn in zip(turned, planes, turns, strict=True):
+        target.copy_(dihedral_transform(image, turn))
+    return turned.div_(255)

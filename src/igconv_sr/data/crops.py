@@ -13,14 +13,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from igconv_sr.data.degradation import MATLAB, Degradation, PatchDegradation, Place
 from igconv_sr.data.images import UInt8Image
 from igconv_sr.data.schedule import ScaleSchedule, row_scales
 from igconv_sr.data.store import ImageStore
 from igconv_sr.errors import InputError
 from igconv_sr.functional.dihedral import GROUP_ORDER
-
-MARGIN = 2
-"""LR pixels around a crop that the bicubic kernel reaches (its support is ±2·r HR pixels)."""
 
 
 class CropBatch(NamedTuple):
@@ -29,12 +27,17 @@ class CropBatch(NamedTuple):
     Attributes:
         groups: (scale, number of rows) in the order of the rows.
         crops: Per group (rows, (p+2m)·r, (p+2m)·r, 3) uint8.
+        lr: Per group (rows, p, p, 3) uint8, where the degradation makes patches one by one; empty where it works on
+            the batch.
+        seeds: Per row the seed of what the degradation draws.
         turns: Per row the element of the dihedral group to apply.
         names: Per row the image it was cut from.
     """
 
     groups: list[tuple[int, int]]
     crops: list[Tensor]
+    lr: list[Tensor]
+    seeds: list[int]
     turns: list[int]
     names: list[str]
 
@@ -53,6 +56,16 @@ class Batch(NamedTuple):
     hr: list[Tensor]
     groups: list[tuple[int, int]]
     names: list[str]
+
+
+class Cut(NamedTuple):
+    """One row: HR crop with its margin, LR patch if it is made already, seed, dihedral element, image name."""
+
+    crop: UInt8Image
+    lr: UInt8Image | None
+    seed: int
+    turn: int
+    name: str
 
 
 class Layout(NamedTuple):
@@ -86,6 +99,7 @@ class MixedScaleCrops(Dataset[CropBatch]):
         schedule: See :func:`igconv_sr.data.schedule.row_scales`.
         seed: Seed of the run.
         layout: Division of the global batch.
+        degradation: How LR patches are made; says which margin the crops carry.
 
     Raises:
         InputError: If no image is large enough for a patch at some scale.
@@ -99,9 +113,11 @@ class MixedScaleCrops(Dataset[CropBatch]):
         schedule: ScaleSchedule,
         seed: int,
         layout: Layout,
+        degradation: Degradation = MATLAB,
     ) -> None:
         self.store, self.scales, self.patch = store, tuple(scales), lr_patch_size
         self.schedule, self.seed, self.layout = schedule, seed, layout
+        self.degradation = degradation
         smallest = store.sizes.min(axis=1)
         self.usable = {r: np.flatnonzero(smallest // r >= lr_patch_size) for r in self.scales}
         for scale, images in self.usable.items():
@@ -117,27 +133,34 @@ class MixedScaleCrops(Dataset[CropBatch]):
         size, index = rows // pieces, self.layout.rank * self.layout.accumulate + part
         own = np.arange(index * size, (index + 1) * size)
         scales = row_scales(self.schedule, self.scales, self.seed, step, rows, pieces)[own]
-        groups, crops, turns, names = [], [], [], []
+        batch = CropBatch([], [], [], [], [], [])
         for scale in sorted(set(scales.tolist())):
-            cut = [self._cut(step, int(row), scale) for row in own[scales == scale]]
-            groups.append((scale, len(cut)))
-            crops.append(torch.from_numpy(np.stack([crop for crop, _, _ in cut])))
-            turns += [turn for _, turn, _ in cut]
-            names += [name for _, _, name in cut]
-        return CropBatch(groups, crops, turns, names)
+            cuts = [self._cut(step, int(row), scale) for row in own[scales == scale]]
+            batch.groups.append((scale, len(cuts)))
+            batch.crops.append(torch.from_numpy(np.stack([cut.crop for cut in cuts])))
+            if patches := [cut.lr for cut in cuts if cut.lr is not None]:
+                batch.lr.append(torch.from_numpy(np.stack(patches)))
+            batch.seeds.extend(cut.seed for cut in cuts)
+            batch.turns.extend(cut.turn for cut in cuts)
+            batch.names.extend(cut.name for cut in cuts)
+        return batch
 
-    def _cut(self, step: int, row: int, scale: int) -> tuple[UInt8Image, int, str]:
-        """Draws and cuts one crop: (HR crop with margin, dihedral element, image name)."""
+    def _cut(self, step: int, row: int, scale: int) -> Cut:
+        """Draws and cuts one row."""
         random = np.random.default_rng([self.seed, step, row])
         index = int(random.choice(self.usable[scale]))
         limit = self.store.sizes[index] // scale - self.patch
         top, left = (int(random.integers(0, n, endpoint=True)) for n in limit)
-        turn = int(random.integers(GROUP_ORDER))
-        crop = crop_with_margin(self.store[index], top, left, self.patch, scale)
-        return crop, turn, self.store.names[index]
+        turn, seed = int(random.integers(GROUP_ORDER)), int(random.integers(2**63))
+        image, degradation = self.store[index], self.degradation
+        crop = crop_with_margin(image, top, left, self.patch, scale, degradation.margin)
+        lr = None
+        if isinstance(degradation, PatchDegradation):
+            lr = degradation.patch(image, Place(index, scale, top, left, self.patch))
+        return Cut(crop, lr, seed, turn, self.store.names[index])
 
 
-def crop_with_margin(image: UInt8Image, top: int, left: int, patch: int, scale: int) -> UInt8Image:
+def crop_with_margin(image: UInt8Image, top: int, left: int, patch: int, scale: int, margin: int) -> UInt8Image:
     """HR pixels of the LR patch at (top, left) plus the margin, mirrored where the image ends.
 
     The image ends where it does for the reduction: at a multiple of the scale.
@@ -148,6 +171,7 @@ def crop_with_margin(image: UInt8Image, top: int, left: int, patch: int, scale: 
         left: LR column of the patch.
         patch: p.
         scale: r.
+        margin: m.
 
     Returns:
         ((p+2m)·r, (p+2m)·r, 3).
@@ -155,7 +179,7 @@ def crop_with_margin(image: UInt8Image, top: int, left: int, patch: int, scale: 
     spans: list[slice] = []
     mirrored: list[tuple[int, int]] = []
     for start, size in zip((top, left), image.shape[:2], strict=True):
-        first, last = (start - MARGIN) * scale, (start + patch + MARGIN) * scale
+        first, last = (start - margin) * scale, (start + patch + margin) * scale
         end = size // scale * scale
         spans.append(slice(max(first, 0), min(last, end)))
         mirrored.append((max(-first, 0), max(last - end, 0)))

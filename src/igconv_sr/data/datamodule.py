@@ -1,7 +1,7 @@
 """The LightningDataModules: mixed-scale crops for training, whole images for validation."""
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,12 @@ from torch.utils.data import DataLoader
 from igconv_sr.console import say
 from igconv_sr.data.augment import to_batch
 from igconv_sr.data.benchmark import Benchmark, BenchmarkImages
+from igconv_sr.data.blur_downscale_noise import BlurDownscaleNoise
 from igconv_sr.data.crops import CropBatch, Layout, MixedScaleCrops, StepSampler
+from igconv_sr.data.degradation import MATLAB, Degradation
 from igconv_sr.data.images import list_images
+from igconv_sr.data.named_degradation import DEFAULT_DEGRADATION, check_degradation, named_degradation
+from igconv_sr.data.paired import find_lr_files
 from igconv_sr.data.sample import TRAINING_PHOTOGRAPHS, VALIDATION_PHOTOGRAPHS
 from igconv_sr.data.schedule import ScaleSchedule
 from igconv_sr.data.store import ImageStore, build_store
@@ -36,9 +40,12 @@ class MixedScaleData(LightningDataModule):
         seed: Seed of the run.
         cache_dir: Holds the decoded images.
         num_workers: Processes that cut crops; 0 cuts them in the training process.
+        degradation: How LR patches are made, see :data:`igconv_sr.data.named_degradation.DEGRADATIONS`.
+        blur_downscale_noise: For the degradation of that name.
+        lr_files: For ``paired``: per scale the LR image files in the order of ``train_files``.
 
     Raises:
-        InputError: If a scale is not an integer of 2 or more, or a size is not positive.
+        InputError: If a scale is not an integer of 2 or more, a size is not positive, or there is no such degradation.
     """
 
     def __init__(
@@ -55,6 +62,9 @@ class MixedScaleData(LightningDataModule):
         seed: int,
         cache_dir: str,
         num_workers: int,
+        degradation: str = DEFAULT_DEGRADATION,
+        blur_downscale_noise: BlurDownscaleNoise | None = None,
+        lr_files: Mapping[int, Sequence[Path]] | None = None,
     ) -> None:
         super().__init__()
         for scale in scales:
@@ -64,15 +74,27 @@ class MixedScaleData(LightningDataModule):
                 raise InputError(f"data.{key} must be at least 1, got {value}")
         if scale_schedule not in ("all", "synchronised", "per_rank"):
             raise InputError(f"data.scale_schedule must be all, synchronised or per_rank, got {scale_schedule!r}")
+        check_degradation(degradation)
+        if degradation == "paired" and lr_files is None:
+            raise InputError(f"data.degradation=paired: data={name} has no LR files beside its HR ones; take matlab")
         self.dataset_name, self.train_files, self.valid_files = name, list(train_files), list(valid_files)
         self.scales, self.lr_patch_size, self.global_batch_size = tuple(scales), lr_patch_size, global_batch_size
         self.max_batch_per_device, self.scale_schedule = max_batch_per_device, scale_schedule
         self.seed, self.cache, self.num_workers = seed, Path(cache_dir), num_workers
         self.store: ImageStore | None = None
+        self.degradation_name, self.blur_downscale_noise = degradation, blur_downscale_noise
+        self.lr_files = lr_files if degradation == "paired" and lr_files is not None else {}
+        self.degradation: Degradation = MATLAB
 
     def describe(self) -> str:
         """One line that says what is trained on."""
         return f"Data: {self.dataset_name}, {len(self.train_files)} images, {len(self.valid_files)} for validation"
+
+    @property
+    def train_data(self) -> str:
+        """Name for results: that of the data set, and of the degradation where it is not the usual one."""
+        usual = self.degradation_name == DEFAULT_DEGRADATION
+        return self.dataset_name if usual else f"{self.dataset_name} ({self.degradation_name})"
 
     @property
     def benchmark(self) -> Benchmark:
@@ -98,12 +120,16 @@ class MixedScaleData(LightningDataModule):
     def prepare_data(self) -> None:
         """Decodes the images, once per machine."""
         build_store(self.train_files, self.cache)
+        for files in self.lr_files.values():
+            build_store(files, self.cache)
 
     def setup(self, stage: str) -> None:
         """Opens the store and says which images are too small for some scale."""
         if stage != "fit":
             return
         self.store = build_store(self.train_files, self.cache)
+        lr = {scale: build_store(files, self.cache) for scale, files in self.lr_files.items()}
+        self.degradation = named_degradation(self.degradation_name, self.store, lr, self.blur_downscale_noise)
         smallest = self.store.sizes.min(axis=1)
         for scale in self.scales:
             too_small = int((smallest // scale < self.lr_patch_size).sum())
@@ -119,7 +145,9 @@ class MixedScaleData(LightningDataModule):
         assert self.store is not None
         accumulate = self.accumulate(self.trainer.world_size)
         layout = Layout(self.global_batch_size, accumulate, self.trainer.global_rank, self.trainer.world_size)
-        crops = MixedScaleCrops(self.store, self.scales, self.lr_patch_size, self.scale_schedule, self.seed, layout)
+        crops = MixedScaleCrops(
+            self.store, self.scales, self.lr_patch_size, self.scale_schedule, self.seed, layout, self.degradation
+        )
         return DataLoader(
             crops,
             batch_size=None,
@@ -136,8 +164,8 @@ class MixedScaleData(LightningDataModule):
         return DataLoader(images, batch_size=None)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:  # noqa: ARG002 (Lightning's hook)
-        """Reduces, flips and turns training crops on the device."""
-        return to_batch(batch) if isinstance(batch, CropBatch) else batch
+        """Makes a training batch of crops, on the device."""
+        return to_batch(batch, self.degradation) if isinstance(batch, CropBatch) else batch
 
 
 def ignore_signals(worker_id: int) -> None:  # noqa: ARG001 (torch's hook)
@@ -188,6 +216,8 @@ class FolderData(MixedScaleData):
             valid_files = list_images(Path(root).expanduser() / valid_folder)
         else:
             train_files, valid_files = _hold_out(train_files, self.folder)
+        if crops.get("degradation") == "paired":
+            crops["lr_files"] = find_lr_files(train_files, self.folder, crops["scales"])
         super().__init__(name, train_files, valid_files, **crops)
 
     def describe(self) -> str:

@@ -17,6 +17,18 @@ from igconv_sr.functional.padding import mirror_indices
 
 _LARGEST_DENOMINATOR = 64
 
+KERNEL_REACH = 2
+"""LR pixels around a pixel that the bicubic kernel takes in when reducing (its support is ±2·r HR pixels)."""
+
+EXACT_IN_FIXED_POINT = (2, 3, 4, 8)
+"""Factors at which torch's 8-bit resize, whose weights are whole multiples of 2^-16 or finer, rounds as exact
+arithmetic does.
+
+For 2, 4 and 8 the weights are such multiples, so that every sum is exact. For 3 they are -1, -2, 0, 9, 21, 27, 21, 9,
+0, -2, -1 parts of 81: a sum of bytes lies 1/162 = .0062 or more from the nearest half, and the rounded weights are
+off by at most .0052 in sum. Other factors have weights that no binary fraction comes near enough to.
+"""
+
 
 def imresize(image: Tensor, scale: float) -> Tensor:
     """MATLAB's ``imresize(image, scale)`` for floating-point images.
@@ -64,16 +76,34 @@ def reduce_crop_uint8(crop: Tensor, scale: int, margin: int) -> Tensor:
     Args:
         crop: (B,C,(H+2·margin)·scale,(W+2·margin)·scale) uint8, starting at a multiple of ``scale``.
         scale: Integer factor r; the result is r times smaller.
-        margin: LR pixels on each side that are cut off again; the kernel reaches 2.
+        margin: LR pixels on each side that are cut off again, at least :data:`KERNEL_REACH`.
 
     Returns:
         (B,C,H,W) uint8.
     """
+    if crop.device.type == "cpu" and scale in EXACT_IN_FIXED_POINT:
+        return reduce_crop_fixed_point(crop, scale, margin)
     height, width = (size // scale for size in crop.shape[-2:])
     rows = round_to_8_bit(_interpolate(crop.float(), (height, crop.shape[-1])))
     rows = rows[..., margin:-margin, :]
     both = round_to_8_bit(_interpolate(rows, (height - 2 * margin, width)))
     return both[..., margin:-margin].to(torch.uint8)
+
+
+def reduce_crop_fixed_point(crop: Tensor, scale: int, margin: int) -> Tensor:
+    """As :func:`reduce_crop_uint8` in torch's 8-bit arithmetic, several times faster when the channels come last.
+
+    It exists on the CPU only. Equal at the factors of :data:`EXACT_IN_FIXED_POINT`, within 1 of 255 at others.
+    """
+    height, width = (size // scale for size in crop.shape[-2:])
+    rows = _interpolate(crop, (height, crop.shape[-1]))
+    return _interpolate(rows, (height, width))[..., margin:-margin, margin:-margin]
+
+
+def reduce_crop(crop: Tensor, scale: int, margin: int) -> Tensor:
+    """As :func:`reduce_crop_uint8` for floating-point values of any range, without rounding or clamping."""
+    size = [side // scale for side in crop.shape[-2:]]
+    return _interpolate(crop, size)[..., margin:-margin, margin:-margin]
 
 
 def round_to_8_bit(image: Tensor) -> Tensor:

@@ -1,0 +1,116 @@
+"""How LR patches are made from HR pixels: the two kinds of it, and the bicubic ones.
+
+Legend: p side of the LR patch, m margin in LR pixels, r scale.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from igconv_sr.data.images import UInt8Image
+from igconv_sr.functional.imresize import KERNEL_REACH, reduce_crop_fixed_point, reduce_crop_uint8
+
+
+class Place(NamedTuple):
+    """Where a patch lies.
+
+    Attributes:
+        number: Of the image in the store.
+        scale: r.
+        top: LR row.
+        left: LR column.
+        side: p.
+    """
+
+    number: int
+    scale: int
+    top: int
+    left: int
+    side: int
+
+
+class Degradation(ABC):
+    """How the LR patch of a crop is made.
+
+    Attributes:
+        margin: LR pixels around a crop that it needs, mirrored where the image ends.
+    """
+
+    margin: int
+
+
+class BatchDegradation(Degradation):
+    """Makes the LR patches of a batch at once, on the device."""
+
+    @abstractmethod
+    def __call__(self, crops: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
+        """LR patches of rows of one scale; a row's depends on its pixels and its seed alone.
+
+        Args:
+            crops: (B,3,(p+2m)·r,(p+2m)·r) uint8, in memory with the channels last.
+            scale: r.
+            seeds: Per row, for what is drawn.
+
+        Returns:
+            (B,3,p,p) uint8.
+        """
+
+
+class PatchDegradation(Degradation):
+    """Makes LR patches one by one, in the process that cuts the crop."""
+
+    margin = 0
+
+    @abstractmethod
+    def patch(self, image: UInt8Image, place: Place) -> UInt8Image:
+        """The LR patch (p,p,3) at a place of an HR image (H,W,3)."""
+
+
+class Matlab(BatchDegradation):
+    """MATLAB's bicubic ``imresize`` of the whole image, bit for bit."""
+
+    margin = KERNEL_REACH
+
+    def __call__(self, crops: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:  # noqa: ARG002 (draws nothing)
+        """Reduces the crops."""
+        return reduce_crop_uint8(crops, scale, self.margin)
+
+
+MATLAB = Matlab()
+"""What every benchmark is made with, hence the default."""
+
+
+class MatlabFast(BatchDegradation):
+    """As :class:`Matlab` in 8-bit arithmetic at every scale: within 1 of 255. GPUs have none and reduce exactly."""
+
+    margin = KERNEL_REACH
+
+    def __call__(self, crops: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:  # noqa: ARG002 (draws nothing)
+        """Reduces the crops."""
+        reduce = reduce_crop_fixed_point if crops.device.type == "cpu" else reduce_crop_uint8
+        return reduce(crops, scale, self.margin)
+
+
+class Pil(PatchDegradation):
+    """Pillow's bicubic ``Image.resize`` of the whole image, bit for bit.
+
+    The image ends at a multiple of the scale. Pillow does not mirror there: it leaves out what lies outside and
+    makes the weights sum to one again.
+    """
+
+    def patch(self, image: UInt8Image, place: Place) -> UInt8Image:
+        """Hands Pillow the patch's HR pixels and as many around them as its kernel takes in, where there are any."""
+        spans, box = [], []
+        for start, size in zip((place.top, place.left), image.shape[:2], strict=True):
+            first = max(start - KERNEL_REACH, 0)
+            last = min(start + place.side + KERNEL_REACH, size // place.scale)
+            spans.append(slice(first * place.scale, last * place.scale))
+            box.append((start - first) * place.scale)
+        side, (top, left) = place.side * place.scale, box
+        around = Image.fromarray(np.ascontiguousarray(image[spans[0], spans[1]]))
+        inner = (left, top, left + side, top + side)
+        return np.array(around.resize((place.side, place.side), Image.Resampling.BICUBIC, box=inner))
