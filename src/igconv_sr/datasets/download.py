@@ -149,7 +149,7 @@ def _fetch(name: str, archive: Archive, partial: _Partial, progress: Progress) -
             raise InputError(f"{archive.url}: {reason}; {_by_hand(name)}") from error
         raise _DroppedError(f"no connection ({reason})") from error
     with response:
-        total = _accept(response, archive, partial, have, edition)
+        total = _accept(response, name, archive, partial, have, edition)
         _receive(response, partial.path, archive.size, lambda size: progress(size, total))
     if total is not None and partial.size < total:
         raise _DroppedError(f"the connection ended after {partial.size:,} of {total:,} bytes")
@@ -169,7 +169,7 @@ def _request(archive: Archive, have: int, edition: _Edition | None) -> Request:
 
 
 def _accept(
-    response: HTTPResponse, archive: Archive, partial: _Partial, have: int, edition: _Edition | None
+    response: HTTPResponse, name: str, archive: Archive, partial: _Partial, have: int, edition: _Edition | None
 ) -> int | None:
     """Makes the partial file ready for the body; returns the size that it will have, if the server says so."""
     if response.status == 206 and edition is not None:
@@ -183,7 +183,7 @@ def _accept(
     if None not in (total, archive.size) and total != archive.size:
         raise InputError(
             f"{archive.url} offers {total:,} bytes, the catalogue says {archive.size:,}: the host has another edition "
-            "or an error page; correct the entry with --catalogue, or download the file by hand and give it with --archive"
+            f"or an error page; correct the entry with --catalogue, or {_by_hand(name)}"
         )
     tag = response.headers.get("ETag", "")
     weak = not tag or tag.startswith("W/")

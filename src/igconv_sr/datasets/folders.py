@@ -139,8 +139,9 @@ class Preparation:
         found = sum(count_images(part) for part in parts)
         if found == 0 or folder.images not in (None, found):
             raise InputError(
-                f"{', '.join(folder.archives)}: {found:,} images for {name} instead of {folder.images or 'some'}; if that "
-                f"is right, correct the entry with --catalogue; otherwise delete {self.root / WORK} and repeat with others"
+                f"{', '.join(folder.archives)}: {found:,} images for {name} instead of {folder.images or 'some'}; if "
+                f"that is right, correct the entry with --catalogue; otherwise delete {self.root / WORK} and repeat "
+                "with other archives"
             )
         whole, *rest = parts
         for part in rest:

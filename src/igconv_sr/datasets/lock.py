@@ -25,6 +25,7 @@ def exclusive(folder: Path) -> Iterator[None]:
         path.unlink()
         with contextlib.suppress(OSError):  # something is left to go on from, or another process waits
             folder.rmdir()
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # a forked process that has the descriptor too would go on holding it
         os.close(descriptor)
 
 

@@ -12,7 +12,7 @@ from typing import cast
 from omegaconf import OmegaConf
 
 from igconv_sr.config import CONFIG_FOLDER
-from igconv_sr.datasets.catalogue import Catalogue, DataSet, load_catalogue
+from igconv_sr.datasets.catalogue import DataSet, load_catalogue, our_titles
 from igconv_sr.errors import InputError
 from igconv_sr.flags import FlagParser
 from igconv_sr.launch import exit_with
@@ -106,7 +106,7 @@ def _parser() -> FlagParser:
         "in DIR already are used.",
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "sets:\n" + _list(load_catalogue())
+    parser.epilog = "sets:\n" + "\n".join(f"  {name:<12}{title}" for name, title in our_titles().items())
     parser.add_argument("set", metavar="SET", help="one of the sets below")
     parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="where its folders are made")
     parser.add_argument(
@@ -126,7 +126,3 @@ def _parser() -> FlagParser:
         "--cache", type=Path, metavar="DIR", help="where decoded images go (default: as trainings, paths.cache_dir)"
     )
     return parser
-
-
-def _list(catalogue: Catalogue) -> str:
-    return "\n".join(f"  {name:<12}{dataset.title}" for name, dataset in catalogue.sets.items())
