@@ -104,7 +104,7 @@ def unpack(archive: Path, folders: Mapping[str, str], into: Path, suffixes: tupl
     """
     unpacking = Unpacking(archive, folders, into, suffixes)
     try:
-        if zipfile.is_zipfile(archive):
+        if _head(archive).startswith(b"PK"):
             _unpack_zip(unpacking)
         else:
             _unpack_tar(unpacking)
@@ -120,7 +120,9 @@ def unpack(archive: Path, folders: Mapping[str, str], into: Path, suffixes: tupl
 
 
 def _unpack_zip(unpacking: Unpacking) -> None:
-    with zipfile.ZipFile(unpacking.archive) as archive, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    threads = ThreadPoolExecutor(os.cpu_count() or 1)
+    # Given an open file: one of its own it would close once no member is open, and it counts them without a lock.
+    with unpacking.archive.open("rb") as file, zipfile.ZipFile(file) as archive, threads as pool:
         placed = list(_zip_members(unpacking, archive))
 
         def write(member: tuple[zipfile.ZipInfo, Path]) -> None:
@@ -158,12 +160,16 @@ def _unpack_tar(unpacking: Unpacking) -> None:
 
 
 def _decompressed(path: Path) -> IO[bytes]:
-    with path.open("rb") as file:
-        head = file.read(6)
+    head = _head(path)
     for magic, opener in _COMPRESSIONS.items():
         if head.startswith(magic):
             return cast(IO[bytes], opener(path, "rb"))
     return path.open("rb")
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(6)
 
 
 def _write(source: IO[bytes], path: Path, modified: int) -> None:

@@ -1,17 +1,14 @@
 """Downloads over HTTP that go on where they were interrupted, however that happened.
 
-Beside ``NAME.partial`` lies ``NAME.partial.json``: where the bytes come from and by what the server recognises its
-edition of the file. A request for the rest names that edition (If-Range), so that two editions are never joined.
+A request for the rest of a file names the edition that the beginning is of (If-Range): two editions are never joined.
 """
 
 import hashlib
-import json
 import os
 import re
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from email.message import Message
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -19,6 +16,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from igconv_sr.datasets.catalogue import Archive
+from igconv_sr.datasets.partial import Edition, Partial
 from igconv_sr.errors import InputError
 
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -36,49 +34,6 @@ class _DroppedError(Exception):
     """The transfer ended too early; a further try may go on."""
 
 
-@dataclass(frozen=True)
-class _Edition:
-    """What the bytes of a partial file belong to: address, ETag or date, and size."""
-
-    url: str
-    validator: str | None
-    total: int | None
-
-
-class _Partial:
-    """A file on its way: its bytes, and beside them their edition."""
-
-    def __init__(self, target: Path) -> None:
-        self.path = target.with_name(f"{target.name}.partial")
-        self._note = target.with_name(f"{target.name}.partial.json")
-
-    @property
-    def size(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
-
-    def edition(self, url: str) -> _Edition | None:
-        """What the bytes belong to; None if there are none that can be gone on from."""
-        if not self.size or not self._note.exists():
-            return None
-        edition = _Edition(**json.loads(self._note.read_text()))
-        return edition if edition.url == url else None
-
-    def begin(self, edition: _Edition) -> None:
-        """Starts over. Killed at any point in between, no bytes are left beside a note of another edition."""
-        self.discard()
-        written = self._note.with_suffix(".new")
-        written.write_text(json.dumps(asdict(edition)))
-        written.rename(self._note)
-
-    def discard(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
-
-    def publish(self, target: Path) -> None:
-        self.path.rename(target)
-        self._note.unlink(missing_ok=True)
-
-
 def download(name: str, archive: Archive, target: Path, progress: Progress, waits: Sequence[float] = WAITS) -> None:
     """Downloads a file, going on with what an earlier call left; it appears complete and checked, or not at all.
 
@@ -92,7 +47,7 @@ def download(name: str, archive: Archive, target: Path, progress: Progress, wait
     Raises:
         InputError: If the server refuses, keeps dropping the connection, or sends something else than expected.
     """
-    partial = _Partial(target)
+    partial = Partial(target)
     furthest, failures = partial.size, 0
     while True:
         try:
@@ -114,7 +69,7 @@ def download(name: str, archive: Archive, target: Path, progress: Progress, wait
             f"{archive.url} sent a file that {problem}; it is deleted: repeat the command, or, if the host has another "
             "edition now, correct the entry with --catalogue"
         )
-    partial.publish(target)
+    partial.publish()
 
 
 def mismatch(path: Path, archive: Archive) -> str | None:
@@ -130,11 +85,13 @@ def mismatch(path: Path, archive: Archive) -> str | None:
     return None if actual == expected.lower() else f"has the {algorithm} {actual} instead of {expected}"
 
 
-def _fetch(name: str, archive: Archive, partial: _Partial, progress: Progress) -> None:
+def _fetch(name: str, archive: Archive, partial: Partial, progress: Progress) -> None:
     """One request: for the rest of the file if there is a beginning, otherwise for all of it."""
     have, edition = partial.size, partial.edition(archive.url)
     if edition is not None and have in (edition.total, archive.size):
         return
+    if edition is not None and edition.validator is None and archive.checksum is None:
+        edition = None  # nothing would tell that the rest is of another edition
     request = _request(archive, have, edition)
     try:
         response = urlopen(request, timeout=_SILENCE)  # noqa: S310 (the catalogue admits http and https only)
@@ -155,7 +112,7 @@ def _fetch(name: str, archive: Archive, partial: _Partial, progress: Progress) -
         raise _DroppedError(f"the connection ended after {partial.size:,} of {total:,} bytes")
 
 
-def _request(archive: Archive, have: int, edition: _Edition | None) -> Request:
+def _request(archive: Archive, have: int, edition: Edition | None) -> Request:
     headers = {"User-Agent": "igconv-sr", "Accept-Encoding": "identity"}
     if edition is not None:
         headers["Range"] = f"bytes={have}-"
@@ -169,14 +126,15 @@ def _request(archive: Archive, have: int, edition: _Edition | None) -> Request:
 
 
 def _accept(
-    response: HTTPResponse, name: str, archive: Archive, partial: _Partial, have: int, edition: _Edition | None
+    response: HTTPResponse, name: str, archive: Archive, partial: Partial, have: int, edition: Edition | None
 ) -> int | None:
     """Makes the partial file ready for the body; returns the size that it will have, if the server says so."""
     if response.status == 206 and edition is not None:
         start, total = _range(response.headers)
-        if start != have or (edition.total is not None and total != edition.total):
+        other = _validator(response.headers) not in (None, edition.validator) or edition.total not in (None, total)
+        if start != have or other:
             partial.discard()
-            raise _DroppedError("the server sent another part than asked for")
+            raise _DroppedError("the server sent another part or edition than asked for")
         return total
     length = response.headers.get("Content-Length", "")
     total = int(length) if length.isdigit() else None
@@ -185,9 +143,7 @@ def _accept(
             f"{archive.url} offers {total:,} bytes, the catalogue says {archive.size:,}: the host has another edition "
             f"or an error page; correct the entry with --catalogue, or {_by_hand(name)}"
         )
-    tag = response.headers.get("ETag", "")
-    weak = not tag or tag.startswith("W/")
-    partial.begin(_Edition(archive.url, response.headers.get("Last-Modified") if weak else tag, total))
+    partial.begin(Edition(archive.url, _validator(response.headers), total))
     return total
 
 
@@ -207,7 +163,7 @@ def _read(response: HTTPResponse) -> bytes:
         raise _DroppedError(f"the connection broke ({error})") from error
 
 
-def _refuse(error: HTTPError, name: str, archive: Archive, partial: _Partial) -> None:
+def _refuse(error: HTTPError, name: str, archive: Archive, partial: Partial) -> None:
     """Tells a refusal that will stay from one that may pass."""
     if error.code == 416:
         partial.discard()
@@ -223,6 +179,12 @@ def _range(headers: Message) -> tuple[int | None, int | None]:
     found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)", headers.get("Content-Range", ""))
     start, total = found.groups() if found else (None, None)
     return (None if start is None else int(start)), (None if total is None else int(total))
+
+
+def _validator(headers: Message) -> str | None:
+    """What If-Range may name: a strong ETag, otherwise the date."""
+    tag = headers.get("ETag")
+    return headers.get("Last-Modified") if tag is None or tag.startswith("W/") else tag
 
 
 def _by_hand(name: str) -> str:
