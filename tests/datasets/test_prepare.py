@@ -7,6 +7,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import tarfile
 import time
 import zipfile
@@ -288,9 +289,9 @@ def test_killed_at_any_moment_the_repetition_ends_in_the_same_bytes(
         last = start(command, output)
         last.join()
         assert last.exitcode == 0
+        assert content(tmp_path / "root") == {name: expected[name] for name in content(tmp_path / "root")}
         found = everything(tmp_path)
-        assert {name for name in found if "partial" not in name} == set(expected)
-        assert all(found[name] == data for name, data in expected.items())
+        assert {name: found.get(name) for name in expected} == expected
     assert killed > 4
 
 
@@ -305,6 +306,24 @@ def test_three_at_once_download_once_and_agree(host: Host, arguments: Callable[.
     both = images("train", TRAIN) | images("valid", VALID)
     shards = images("HR/all/000", SHARDS[0]) | images("HR/all/001", SHARDS[1])
     assert content(tmp_path / "root") == both | shards
+
+
+def test_interrupted_by_the_user(
+    host: Host, arguments: Callable[..., list[str]], prepared: Prepare, tmp_path: Path
+) -> None:
+    host.pause = 0.01
+    process = start(arguments("tiny"), tmp_path / "output")
+    end = time.monotonic() + 30
+    while not host.seen:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGINT)
+    process.join(timeout=30)
+    assert process.exitcode == 130
+    host.pause = 0
+    prepared("tiny")
+    assert content(tmp_path / "root") == images("train", TRAIN) | images("valid", VALID)
 
 
 def test_waiting_for_another_process_is_said(arguments: Callable[..., list[str]], tmp_path: Path) -> None:

@@ -54,8 +54,8 @@ def download(name: str, archive: Archive, target: Path, progress: Progress, wait
             _fetch(name, archive, partial, progress)
             break
         except _DroppedError as error:
-            failures = 0 if partial.size > furthest else failures + 1
-            furthest = max(furthest, partial.size)
+            if partial.size > furthest:
+                furthest, failures = partial.size, 0
             if failures >= len(waits):
                 raise InputError(
                     f"{archive.url}: {error}, and {failures} further tries brought nothing; what has arrived is kept: "
@@ -63,6 +63,7 @@ def download(name: str, archive: Archive, target: Path, progress: Progress, wait
                 ) from error
             print(f"{name}: {error}; trying again in {waits[failures]:g} s", flush=True)
             time.sleep(waits[failures])
+            failures += 1
     if (problem := mismatch(partial.path, archive)) is not None:
         partial.discard()
         raise InputError(
