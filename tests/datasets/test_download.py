@@ -78,7 +78,7 @@ def test_dropped_connection_goes_on_where_it_was(host: Host, tmp_path: Path, val
     assert get(host, tmp_path, Archive(host.url("set.zip"), checksum=sha256(CONTENT))) == CONTENT
     assert offsets(host) == [None, 70_000, 140_000, 210_000, 280_000]
     conditions = {seen.headers.get("If-Range") for seen in host.seen[1:]}
-    assert conditions == set(host.validators("set.zip").values()) or {None}
+    assert conditions == (set(host.validators("set.zip").values()) or {None})
 
 
 def test_server_that_ignores_ranges_starts_over(host: Host, tmp_path: Path) -> None:
