@@ -247,6 +247,14 @@ def test_malicious_archive_leaves_nothing(host: Host, prepared: Prepare, tmp_pat
     assert not list((tmp_path / "root").rglob("0001.png"))
 
 
+def test_leftovers_of_a_killed_unpacking_are_not_mixed_in(prepared: Prepare, tmp_path: Path) -> None:
+    left = tmp_path / "root" / ".prepare" / "train.zip.unpacking" / "train" / "left.png"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(png(0))
+    prepared("tiny")
+    assert content(tmp_path / "root") == images("train", TRAIN) | images("valid", VALID)
+
+
 def in_a_child(arguments: list[str], output: Path, limit: int | None = None) -> None:
     """Runs the command in a forked process, where all modules are loaded already."""
     if limit is not None:
