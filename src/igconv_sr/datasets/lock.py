@@ -1,0 +1,53 @@
+"""One preparation at a time for a folder, whatever happens to the process that holds it."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Makes the folder and holds its lock; waits, saying so, while another process does.
+
+    The kernel frees the lock when its process ends, however it ends. In the end the lock file is removed, and the
+    folder too if nothing else is in it.
+
+    Args:
+        folder: Holds the lock file.
+    """
+    path = folder / "lock"
+    descriptor = _acquire(path)
+    try:
+        yield
+    finally:
+        path.unlink()
+        with contextlib.suppress(OSError):  # something is left to go on from, or another process waits
+            folder.rmdir()
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # a forked process that has the descriptor too would go on holding it
+        os.close(descriptor)
+
+
+def _acquire(path: Path) -> int:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:  # the process before us has just removed the folder
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Another process is preparing {path.parent.parent}; waiting until it ends", flush=True)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if _is(descriptor, path):
+            return descriptor
+        os.close(descriptor)  # the process before us has removed this file: it locks nothing any more
+
+
+def _is(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
