@@ -13,10 +13,10 @@ from igconv_sr.console import say
 from igconv_sr.data.augment import to_batch
 from igconv_sr.data.benchmark import Benchmark, BenchmarkImages
 from igconv_sr.data.crops import CropBatch, Layout, MixedScaleCrops, StepSampler
-from igconv_sr.data.images import list_images
 from igconv_sr.data.sample import TRAINING_PHOTOGRAPHS, VALIDATION_PHOTOGRAPHS
 from igconv_sr.data.schedule import ScaleSchedule
 from igconv_sr.data.store import ImageStore, build_store
+from igconv_sr.datasets.walk import list_images
 from igconv_sr.errors import InputError
 from igconv_sr.upsamplers.scales import check_scale
 
