@@ -1,8 +1,9 @@
 """Data: from image files to training batches and benchmark images."""
 
-from igconv_sr.data.benchmark import Benchmark, BenchmarkImages, BenchmarkItem, find_benchmark
+from igconv_sr.data.benchmark import Benchmark, BenchmarkImages, BenchmarkItem, find_benchmark, find_benchmarks
 from igconv_sr.data.crops import Batch, CropBatch
-from igconv_sr.data.datamodule import FolderData, MixedScaleData, SampleData
+from igconv_sr.data.datamodule import MixedScaleData, SampleData
+from igconv_sr.data.folders import FolderData, MixData, PublishedData
 
 __all__ = [
     "Batch",
@@ -11,7 +12,10 @@ __all__ = [
     "BenchmarkItem",
     "CropBatch",
     "FolderData",
+    "MixData",
     "MixedScaleData",
+    "PublishedData",
     "SampleData",
     "find_benchmark",
+    "find_benchmarks",
 ]

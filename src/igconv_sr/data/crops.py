@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from igconv_sr.data.images import UInt8Image
+from igconv_sr.data.mixture import Mixture
 from igconv_sr.data.schedule import ScaleSchedule, row_scales
 from igconv_sr.data.store import ImageStore
 from igconv_sr.errors import InputError
@@ -86,9 +87,10 @@ class MixedScaleCrops(Dataset[CropBatch]):
         schedule: See :func:`igconv_sr.data.schedule.row_scales`.
         seed: Seed of the run.
         layout: Division of the global batch.
+        mixture: Shares of several sets in the store; without it every image is as likely as any other.
 
     Raises:
-        InputError: If no image is large enough for a patch at some scale.
+        InputError: If no image, or none of a set of the mixture, is large enough for a patch at some scale.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class MixedScaleCrops(Dataset[CropBatch]):
         schedule: ScaleSchedule,
         seed: int,
         layout: Layout,
+        mixture: Mixture | None = None,
     ) -> None:
         self.store, self.scales, self.patch = store, tuple(scales), lr_patch_size
         self.schedule, self.seed, self.layout = schedule, seed, layout
@@ -110,6 +113,8 @@ class MixedScaleCrops(Dataset[CropBatch]):
                     f"no image is large enough for ×{scale}: a patch takes {lr_patch_size * scale} pixels, the "
                     f"largest image has {smallest.max()} on its shorter side; lower data.lr_patch_size"
                 )
+        self.mixture = mixture
+        self.usable_per_set = {} if mixture is None else mixture.split(self.usable)
 
     def __getitem__(self, micro_step: int) -> CropBatch:
         step, part = divmod(micro_step, self.layout.accumulate)
@@ -129,12 +134,18 @@ class MixedScaleCrops(Dataset[CropBatch]):
     def _cut(self, step: int, row: int, scale: int) -> tuple[UInt8Image, int, str]:
         """Draws and cuts one crop: (HR crop with margin, dihedral element, image name)."""
         random = np.random.default_rng([self.seed, step, row])
-        index = int(random.choice(self.usable[scale]))
+        index = int(random.choice(self._candidates(random, scale)))
         limit = self.store.sizes[index] // scale - self.patch
         top, left = (int(random.integers(0, n, endpoint=True)) for n in limit)
         turn = int(random.integers(GROUP_ORDER))
         crop = crop_with_margin(self.store[index], top, left, self.patch, scale)
         return crop, turn, self.store.names[index]
+
+    def _candidates(self, random: np.random.Generator, scale: int) -> npt.NDArray[np.int64]:
+        """The images to choose one from, all with equal probability."""
+        if self.mixture is None:
+            return self.usable[scale]
+        return self.usable_per_set[scale][self.mixture.draw(random)]
 
 
 def crop_with_margin(image: UInt8Image, top: int, left: int, patch: int, scale: int) -> UInt8Image:

@@ -13,10 +13,10 @@ from igconv_sr.console import say
 from igconv_sr.data.augment import to_batch
 from igconv_sr.data.benchmark import Benchmark, BenchmarkImages
 from igconv_sr.data.crops import CropBatch, Layout, MixedScaleCrops, StepSampler
+from igconv_sr.data.mixture import Mixture
 from igconv_sr.data.sample import TRAINING_PHOTOGRAPHS, VALIDATION_PHOTOGRAPHS
 from igconv_sr.data.schedule import ScaleSchedule
 from igconv_sr.data.store import ImageStore, build_store
-from igconv_sr.datasets.walk import list_images
 from igconv_sr.errors import InputError
 from igconv_sr.upsamplers.scales import check_scale
 
@@ -69,6 +69,7 @@ class MixedScaleData(LightningDataModule):
         self.max_batch_per_device, self.scale_schedule = max_batch_per_device, scale_schedule
         self.seed, self.cache, self.num_workers = seed, Path(cache_dir), num_workers
         self.store: ImageStore | None = None
+        self.mixture: Mixture | None = None
 
     def describe(self) -> str:
         """One line that says what is trained on."""
@@ -119,7 +120,9 @@ class MixedScaleData(LightningDataModule):
         assert self.store is not None
         accumulate = self.accumulate(self.trainer.world_size)
         layout = Layout(self.global_batch_size, accumulate, self.trainer.global_rank, self.trainer.world_size)
-        crops = MixedScaleCrops(self.store, self.scales, self.lr_patch_size, self.scale_schedule, self.seed, layout)
+        crops = MixedScaleCrops(
+            self.store, self.scales, self.lr_patch_size, self.scale_schedule, self.seed, layout, self.mixture
+        )
         return DataLoader(
             crops,
             batch_size=None,
@@ -162,41 +165,3 @@ class SampleData(MixedScaleData):
             f"Data: {len(self.train_files)} photographs that come with scikit-image (data=sample), for trying things "
             "out. For research train on DIV2K: make train data=div2k data.root=/path/to/DIV2K recipe=paper"
         )
-
-
-class FolderData(MixedScaleData):
-    """Any folder of images.
-
-    Args:
-        name: Name of the data set, as it appears in results.
-        root: The folder.
-        train_folder: Folder of the training images, below ``root``.
-        valid_folder: Folder of the validation images, below ``root``; without it every tenth training image, at
-            most ten, is kept for validation.
-        crops: Arguments of :class:`MixedScaleData`.
-
-    Raises:
-        InputError: If a folder does not exist or holds too few images.
-    """
-
-    def __init__(
-        self, name: str, root: str, train_folder: str = ".", valid_folder: str | None = None, **crops: Any
-    ) -> None:
-        self.folder = Path(root).expanduser() / train_folder
-        train_files = list_images(self.folder)
-        if valid_folder is not None:
-            valid_files = list_images(Path(root).expanduser() / valid_folder)
-        else:
-            train_files, valid_files = _hold_out(train_files, self.folder)
-        super().__init__(name, train_files, valid_files, **crops)
-
-    def describe(self) -> str:
-        """One line that says what is trained on."""
-        return f"{super().describe()}, from {self.folder}"
-
-
-def _hold_out(files: list[Path], folder: Path) -> tuple[list[Path], list[Path]]:
-    if len(files) < 2:
-        raise InputError(f"{folder} holds a single image; one more is needed for validation")
-    held_out = files[::10][:10]
-    return [path for path in files if path not in held_out], held_out

@@ -98,8 +98,9 @@ def find_sets_around(root: Path) -> list[ImageSet]:
     by_key: dict[tuple[str, ...], list[_Located]] = defaultdict(list)
     with_roles = {each.place.key for each in located if each.place.role != "plain"}
     for each in located:
-        # Images directly in the folder of a set: HR files whose LR files lie in a folder beside them.
-        key = each.run.parts if each.place.role == "plain" and each.run.parts in with_roles else each.place.key
+        # Images directly in the folder of a set are its HR files; those in another folder there are another set.
+        beside = each.place.role == "plain" and {each.run.parts, each.place.key} & with_roles
+        key = each.run.parts if beside else each.place.key
         by_key[key].append(each)
     context = _context(start)
     return [_image_set(key, context, start, some) for key, some in sorted(by_key.items())]
