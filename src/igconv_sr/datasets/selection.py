@@ -107,17 +107,23 @@ def _find(known: KnownSet, split: str, sets: Sequence[ImageSet], root: Path) -> 
     return found[0] if found else None
 
 
-def _refuse_validation_images(found: ImageSet) -> None:
-    if found.known not in (DIV2K, DF2K):
-        return
+def validation_images_among(found: ImageSet) -> list[Path]:
+    """DIV2K's validation images in a set to train on; all files where only their number tells."""
+    if found.known not in (DIV2K, DF2K) or found.split != "train":
+        return []
     among = [path for path in found.files if _DIV2K_VALID.fullmatch(path.stem.partition("_s")[0])]
     merged = found.known.counts["train"] + DIV2K.counts["valid"]
-    if among or found.originals == merged:
-        raise InputError(
-            f"{found.folder} holds {found.originals} images with the validation images of DIV2K (0801 to 0900) among "
-            f"them; published models train on {found.known.counts['train']} and are chosen by the other 100, which "
-            "must not be trained on: move 0801.png to 0900.png to DIV2K_valid_HR"
-        )
+    return among or (list(found.files) if found.originals == merged else [])
+
+
+def _refuse_validation_images(found: ImageSet) -> None:
+    if found.known is None or not validation_images_among(found):
+        return
+    raise InputError(
+        f"{found.folder} holds {found.originals} images with the validation images of DIV2K (0801 to 0900) among "
+        f"them; published models train on {found.known.counts['train']} and are chosen by the other 100, which "
+        "must not be trained on: move 0801.png to 0900.png to DIV2K_valid_HR"
+    )
 
 
 def _count_notices(known: KnownSet, count: int, root: Path) -> list[str]:
