@@ -1,6 +1,8 @@
 """``igconv-sr data check``: finds each fault of a broken tree, and none where there is none."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -214,7 +216,7 @@ def test_the_table_fits(
     assert all(f"×{scale}:1" in printed for scale in (2, 3, 4))
 
 
-def test_by_command_with_exit_status_and_without_torch(benchmark: Path) -> None:
+def test_by_command_with_exit_status(benchmark: Path) -> None:
     assert run("data", "check", str(benchmark), cwd=benchmark).returncode == 0
     damage(benchmark / "HR" / "a.png", "cut")
     done = run("data", "check", str(benchmark), cwd=benchmark)
@@ -226,6 +228,12 @@ def test_by_command_with_exit_status_and_without_torch(benchmark: Path) -> None:
     )
     assert "did you mean check?" in run("data", "chekc", cwd=benchmark).stderr
     assert "--quick" in run("data", "check", "--help", cwd=benchmark).stdout
+
+
+def test_torch_is_not_imported(benchmark: Path) -> None:
+    code = "import sys; from igconv_sr.datasets.check import main; main([sys.argv[1]]); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, benchmark], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("False\n")
 
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:

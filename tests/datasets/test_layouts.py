@@ -113,6 +113,11 @@ LAYOUTS: dict[str, tuple[str, str | None, dict[int, dict[str, str]]]] = {
             },
         },
     ),
+    "LSDIR with a folder per scale": (
+        "LSDIR",
+        "train",
+        {2: {"LSDIR/HR/train/0001000/1.png": "LSDIR/X2/train/0001000/1x2.png"}},
+    ),
     "JPEG files with PNG versions": (
         "Mine",
         None,
@@ -129,7 +134,8 @@ def test_layout_is_found_and_paired(tmp_path: Path, layout: str) -> None:
     assert (found.name, found.split) == (name, split)
     assert pairs(found, tmp_path / "root") == expected
     assert not found.unpaired
-    assert not found.unused
+    assert not found.unused_hr
+    assert not found.unused_lr
     for scale, some in expected.items():
         hr = found.own_files.get(scale, found.files)
         assert [str(path.relative_to(tmp_path / "root")) for path in hr] == sorted(some)
@@ -144,7 +150,7 @@ def test_folder_of_hr_files_finds_the_lr_files_beside_it(tmp_path: Path, layout:
     for scale, some in expected.items():
         folder = (root / next(iter(some))).parent
         if "LSDIR" in layout:
-            folder = root / "LSDIR" / ("val1/HR" if "val" in layout else "train_hr")
+            folder = root / "LSDIR" / {"v": "val1/HR", "s": "train_hr", "L": "HR"}[layout[0]]
         (found,) = find_sets(folder)
         assert pairs(found, root)[scale] == some
 
@@ -181,10 +187,10 @@ def test_other_reductions_and_hr_versions_are_not_mixed_in(tmp_path: Path) -> No
     touch(tmp_path, "DIV2K_train_LR_unknown/X2/0001x2.png", "DIV2K_train_LR_mild/0001x4m.png")
     (found,) = find_sets(tmp_path)
     assert list(found.lr_files) == [2]
-    assert {path.name for path in found.unused} == {"X2", "DIV2K_train_LR_mild"}
+    assert {path.name for path in found.unused_lr} == {"X2", "DIV2K_train_LR_mild"}
     touch(tmp_path / "Set5", "original/a.png", "GTmod12/a.png", "LRbicx4/a.png")
     (set5,) = find_sets(tmp_path / "Set5")
-    assert (set5.folder.name, [path.name for path in set5.unused]) == ("GTmod12", ["original"])
+    assert (set5.folder.name, [path.name for path in set5.unused_hr]) == ("GTmod12", ["original"])
 
 
 def test_sub_images_count_once_per_image(tmp_path: Path) -> None:

@@ -106,6 +106,14 @@ def test_folder_leaves_lr_images_validation_and_benchmarks_out(tmp_path: Path) -
     assert found.notices == ["Notice: not trained on: Set5, for benchmarks; give its own folder to do so"]
 
 
+def test_images_beside_a_folder_of_hr_images_are_not_left_out_silently(tmp_path: Path) -> None:
+    found = select_folder(touch(tmp_path, "HR/a.png", "HR/b.png", "preview.png"))
+    assert len(found.train) + len(found.valid) == 2
+    assert found.notices == [
+        f"Notice: {tmp_path} not used beside {tmp_path / 'HR'}: taken for other versions of its images"
+    ]
+
+
 def test_folder_with_given_validation_images_never_trains_on_them(tmp_path: Path) -> None:
     touch(tmp_path, *numbered("a", 1, 3), *numbered("b", 1, 2))
     found = select_folder(tmp_path, tmp_path / "b")

@@ -111,7 +111,7 @@ def _print_table(sets: Sequence[ImageSet], sizes: "Sizes", console: "Console") -
         table.add_row(each.name, each.split or "–", _images(each), smallest, largest, _lr(each))
     console.print(table)
     for each in sets:
-        for folder in each.unused:
+        for folder in (*each.unused_hr, *each.unused_lr):
             console.print(f"Not used: {folder}, another version of {each.name}", soft_wrap=True, highlight=False)
 
 

@@ -56,10 +56,11 @@ def _near(bits: UInt64) -> Iterator[tuple[Indices, Indices]]:
         mask = np.uint64(sum(1 << int(place) for place in band))
         keys = bits & mask
         order = np.argsort(keys, kind="stable")
+        ascending = keys[order]
         for variant in turned(bits):
             for start in range(0, len(bits), _ROWS):
                 rows = np.arange(start, min(start + _ROWS, len(bits)))
-                low, high = (np.searchsorted(keys[order], variant[rows] & mask, side) for side in ("left", "right"))
+                low, high = (np.searchsorted(ascending, variant[rows] & mask, side) for side in ("left", "right"))
                 counts = high - low
                 first = np.repeat(rows, counts)
                 offsets = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)

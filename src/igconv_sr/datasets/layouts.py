@@ -29,7 +29,8 @@ class ImageSet:
             scale where there are no others.
         lr_files: Per scale the LR file of every HR file, whether it exists or not.
         unpaired: LR files of ``lr_files``'s folders without an HR file.
-        unused: Folders of other versions: reductions that are not bicubic, further HR versions.
+        unused_hr: Folders of further HR versions.
+        unused_lr: Folders of further LR versions: of reductions that are not bicubic, or at a scale not told.
         sub_images: Whether they are cut-outs of larger images, ``0001_s001.png``.
     """
 
@@ -41,7 +42,8 @@ class ImageSet:
     own_files: Mapping[int, tuple[Path, ...]] = field(default_factory=dict)
     lr_files: Mapping[int, Mapping[Path, Path]] = field(default_factory=dict)
     unpaired: tuple[Path, ...] = ()
-    unused: tuple[Path, ...] = ()
+    unused_hr: tuple[Path, ...] = ()
+    unused_lr: tuple[Path, ...] = ()
     sub_images: bool = False
 
     @property
@@ -136,7 +138,7 @@ def _image_set(key: tuple[str, ...], context: tuple[str, ...], start: Path, loca
     known = known_set(names)
     # The name of just any folder above says nothing: a set in "test_2" is no test set.
     telling = names if known_set(context) or is_split(context[-1]) else inner
-    files, own_files, unused = _hr_files([each for each in located if each.place.role != "lr"], start)
+    files, own_files, unused_hr = _hr_files([each for each in located if each.place.role != "lr"], start)
     lr, unused_lr = _lr_files([each for each in located if each.place.role == "lr"])
     pairs = {scale: pair(own_files.get(scale, files), lr[scale], scale) for scale in sorted(lr)} if files.paths else {}
     unpaired = [path for scale in lr for path in (pairs[scale].unpaired if pairs else lr[scale].paths())]
@@ -150,7 +152,8 @@ def _image_set(key: tuple[str, ...], context: tuple[str, ...], start: Path, loca
         own_files={scale: own.paths for scale, own in own_files.items()},
         lr_files={scale: pairing.files for scale, pairing in pairs.items()},
         unpaired=tuple(unpaired),
-        unused=tuple(start.joinpath(*base) for base in (*unused, *unused_lr)),
+        unused_hr=tuple(start.joinpath(*base) for base in unused_hr),
+        unused_lr=tuple(start.joinpath(*base) for base in unused_lr),
         sub_images="_sub" in key,
     )
 

@@ -164,16 +164,24 @@ def select_folder(root: Path, valid_root: Path | None = None) -> Selection:
     if valid:
         validated_on = set(valid)
         train = [path for path in train if path not in validated_on]
-    left = sorted({each.name for each in sets if each.split in ("test", "benchmark")}) if train_sets else []
-    notices = (
-        [f"Notice: not trained on: {', '.join(left)}, for benchmarks; give its own folder to do so"] if left else []
-    )
+    notices = _left_out(sets, train_sets)
     if not valid_sets:
         return _hold_out(train, root, notices)
     if not train:
         raise InputError(f"{root} holds no image besides those to validate on")
     source = str(valid_root) if valid_root is not None else ", ".join(str(each.folder) for each in valid_sets)
     return Selection(train, valid, source, held_out=False, notices=notices)
+
+
+def _left_out(sets: Sequence[ImageSet], train_sets: Sequence[ImageSet]) -> list[str]:
+    notices = []
+    if names := sorted({each.name for each in sets if each.split in ("test", "benchmark")} if train_sets else []):
+        notices.append(f"Notice: not trained on: {', '.join(names)}, for benchmarks; give its own folder to do so")
+    for each in sets:
+        if each.unused_hr:
+            folders = ", ".join(str(folder) for folder in each.unused_hr)
+            notices.append(f"Notice: {folders} not used beside {each.folder}: taken for other versions of its images")
+    return notices
 
 
 def _files(sets: Sequence[ImageSet]) -> list[Path]:
