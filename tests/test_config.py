@@ -87,6 +87,9 @@ def test_data_fits_its_class_and_a_tree_of_its_kind(tmp_path: Path, data: str) -
     first = module.describe().splitlines()[0]
     assert ("kept back" in first) == ("kept back" in meaning)
     assert module.benchmark.files == tuple(module.valid_files)
+    assert module.benchmark.name == {"folder": "folder", "imagenet": "imagenet", "lsdir": "LSDIR_valid"}.get(
+        data, "DIV2K_valid"
+    )
     assert module.dataset_name == ("div2k:1+flickr2k:2" if data == "mix" else data)
 
 

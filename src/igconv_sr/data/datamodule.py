@@ -64,6 +64,7 @@ class MixedScaleData(LightningDataModule):
                 raise InputError(f"data.{key} must be at least 1, got {value}")
         if scale_schedule not in ("all", "synchronised", "per_rank"):
             raise InputError(f"data.scale_schedule must be all, synchronised or per_rank, got {scale_schedule!r}")
+        self.valid_name = name  # in results; another one where another set serves for validation
         self.dataset_name, self.train_files, self.valid_files = name, list(train_files), list(valid_files)
         self.scales, self.lr_patch_size, self.global_batch_size = tuple(scales), lr_patch_size, global_batch_size
         self.max_batch_per_device, self.scale_schedule = max_batch_per_device, scale_schedule
@@ -78,7 +79,7 @@ class MixedScaleData(LightningDataModule):
     @property
     def benchmark(self) -> Benchmark:
         """The validation images."""
-        return Benchmark(self.dataset_name, tuple(self.valid_files))
+        return Benchmark(self.valid_name, tuple(self.valid_files))
 
     def accumulate(self, world_size: int) -> int:
         """Micro-batches per optimiser step on each of ``world_size`` devices.

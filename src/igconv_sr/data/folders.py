@@ -54,6 +54,7 @@ class PublishedData(MixedScaleData):
         self.root = Path(root).expanduser()
         self.selection = select(name, self.root)
         super().__init__(name, self.selection.train, self.selection.valid, **crops)
+        self.valid_name = self.selection.valid_name or name
 
     def describe(self) -> str:
         """What is trained and validated on, and notices."""
@@ -77,6 +78,7 @@ class MixData(MixedScaleData):
         sets = self.mix.sets
         name = "+".join(f"{each.name}:{each.weight:g}" for each in sets)
         super().__init__(name, [path for each in sets for path in each.files], self.mix.valid, **crops)
+        self.valid_name = self.mix.valid_name or name
         names, counts, weights = zip(*((each.name, len(each.files), each.weight) for each in sets), strict=True)
         self.mixture = Mixture(names, counts, weights)
 

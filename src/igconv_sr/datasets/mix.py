@@ -31,12 +31,14 @@ class Mix(NamedTuple):
         sets: The sets, in the order given.
         valid: Validation images, none of which is trained on.
         valid_source: Where these come from.
+        valid_name: What they are called in results, where they are a set of their own.
         notices: What a user should know, a line each.
     """
 
     sets: list[MixedSet]
     valid: list[Path]
     valid_source: str
+    valid_name: str | None
     notices: list[str]
 
 
@@ -63,7 +65,7 @@ def select_mix(mix: Mapping[str, Any], root: str | None) -> Mix:
         raise InputError(f"data.mix.{empty[0]} holds no image besides those validated on")
     notices = [notice for some in found.values() for notice in some.notices]
     where = f"kept back from {source}" if found[source].held_out else found[source].valid_source
-    return Mix(sets, valid, where, notices)
+    return Mix(sets, valid, where, found[source].valid_name, notices)
 
 
 def _to_train_on(found: Selection, excluded: set[Path]) -> list[Path]:

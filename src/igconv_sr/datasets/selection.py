@@ -25,6 +25,9 @@ _DIV2K_VALID = re.compile(r"0(8(0[1-9]|[1-9]\d)|900)")
 """Names of DIV2K's validation images: 0801 to 0900."""
 
 
+_KEPT_BACK = "kept back from them"
+
+
 class Selection(NamedTuple):
     """Files to train and to validate on.
 
@@ -32,15 +35,20 @@ class Selection(NamedTuple):
         train: Training images.
         valid: Validation images, none of which is among ``train``.
         valid_source: Where these come from.
-        held_out: Whether they are kept back from the training images.
+        valid_name: What they are called in results, where they are a set of their own.
         notices: What a user should know, a line each.
     """
 
     train: list[Path]
     valid: list[Path]
     valid_source: str
-    held_out: bool
+    valid_name: str | None
     notices: list[str]
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the validation images are kept back from the training images."""
+        return self.valid_source == _KEPT_BACK
 
 
 def select(choice: str, root: Path) -> Selection:
@@ -67,7 +75,7 @@ def select(choice: str, root: Path) -> Selection:
     valid = _validation_set(known, sets, root)
     if valid is None:
         return _hold_out(train, root, notices)
-    return Selection(train, list(valid.files), str(valid.folder), held_out=False, notices=notices)
+    return Selection(train, list(valid.files), str(valid.folder), _valid_name(valid), notices)
 
 
 def _training_sets(known: KnownSet, sets: Sequence[ImageSet], root: Path) -> list[ImageSet]:
@@ -170,7 +178,11 @@ def select_folder(root: Path, valid_root: Path | None = None) -> Selection:
     if not train:
         raise InputError(f"{root} holds no image besides those to validate on")
     source = str(valid_root) if valid_root is not None else ", ".join(str(each.folder) for each in valid_sets)
-    return Selection(train, valid, source, held_out=False, notices=notices)
+    return Selection(train, valid, source, None, notices)
+
+
+def _valid_name(found: ImageSet) -> str | None:
+    return f"{found.known.title}_valid" if found.known is not None else None
 
 
 def _left_out(sets: Sequence[ImageSet], train_sets: Sequence[ImageSet]) -> list[str]:
@@ -202,4 +214,4 @@ def _hold_out(files: list[Path], folder: Path, notices: list[str]) -> Selection:
         raise InputError(f"{folder} holds a single image; one more is needed for validation")
     valid = files[::10][:10]
     kept = set(valid)
-    return Selection([path for path in files if path not in kept], valid, "kept back from them", True, notices)
+    return Selection([path for path in files if path not in kept], valid, _KEPT_BACK, None, notices)
