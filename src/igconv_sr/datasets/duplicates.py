@@ -10,11 +10,12 @@ from igconv_sr.datasets.fingerprint import Fingerprint, UInt8, UInt64, orientati
 Indices = npt.NDArray[np.int64]
 
 _MOST_BITS = 7
-"""Copies that are recompressed at JPEG quality 30, halved or cut by a few pixels differ in 0 to 5 of the 63 signs, the
-nearest two of 687 different photographs in 12."""
+"""Copies that are recompressed at JPEG quality 30 or resized differ in 0 to 5 of the 63 signs (in 99 of 100 cases), the
+nearest two of 688 different photographs in 12."""
 
-_MOST_LEVELS = 8.0
-"""Of mean difference between thumbnails, where such copies reach 6 and those photographs 21."""
+_MOST_DIFFERENCE = 0.2
+"""Mean difference of the thumbnails in units of their contrast (standard deviation). Such copies reach 0.18; among
+5,208 cut-outs, where skies agree in their signs, different ones begin at 0.25."""
 
 _FLAT = 2.0
 """Standard deviation of a thumbnail below which a picture is of one colour and has no fingerprint."""
@@ -70,5 +71,6 @@ def _near(bits: UInt64) -> Iterator[tuple[Indices, Indices]]:
 
 
 def _look_alike(one: UInt8, other: UInt8) -> bool:
-    wanted = one.astype(np.float64)
-    return min(float(np.abs(wanted - turned_other).mean()) for turned_other in orientations(other)) <= _MOST_LEVELS
+    wanted, contrast = one.astype(np.float64), min(one.std(), other.std())
+    nearest = min(float(np.abs(wanted - turned_other).mean()) for turned_other in orientations(other))
+    return nearest <= _MOST_DIFFERENCE * float(contrast)
