@@ -248,8 +248,9 @@ def test_whole_reference_folder(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="missing is not a folder"):
-        find_sets(tmp_path / "missing")
+    for name in ("missing", "DIV2K_train_HR"):
+        with pytest.raises(InputError, match=f"{name} is not a folder"):
+            find_sets(tmp_path / name)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from igconv_sr.datasets.known import KnownSet, Split, is_split, known_set, split
 from igconv_sr.datasets.pairing import HRFiles, LRFiles, pair, scale_of_name
 from igconv_sr.datasets.places import Place, has_role, is_hr, place
 from igconv_sr.datasets.walk import Run, walk
+from igconv_sr.errors import InputError
 
 _PREFERRED_HR = ("HR", "hr", "GTmod12", "GT", "gt", "plain", "original")
 """Of several HR versions of a set the first is used: LR files of BasicSR's layout belong to GTmod12."""
@@ -91,6 +92,8 @@ def find_sets_around(root: Path) -> list[ImageSet]:
     Raises:
         InputError: If ``root`` is not a folder.
     """
+    if not root.is_dir():
+        raise InputError(f"{root} is not a folder; give a folder of images")
     start = _beginning(root)
 
     def enter(parts: tuple[str, ...]) -> bool:
