@@ -1,5 +1,6 @@
 """Every layout in use: the sets are found and each HR file gets its own LR file."""
 
+import random
 import time
 from pathlib import Path
 
@@ -245,6 +246,25 @@ def test_benchmarks_of_the_reference_material(name: str) -> None:
 def test_whole_reference_folder(tmp_path: Path) -> None:
     found = {(each.name, each.split, len(each.files)) for each in find_sets(shared("data"))}
     assert {("Set5", "benchmark", 5), ("Set14", "benchmark", 14), ("T91", "train", 90)} <= found
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_file_of_any_tree_is_lost_nor_counted_twice(tmp_path: Path, seed: int) -> None:
+    folders = ("HR", "LR", "LR_bicubic", "X2", "x3", "X4_sub", "GTmod12", "GTmod2", "original", "Set5", "train", "val1")
+    folders += ("DIV2K", "DIV2K_train_HR", "DIV2K_train_LR_bicubic", "DIV2K_valid_HR", "LRbicx4", "Mine", "LRBI", "n01")
+    names = ("0001.png", "0801.png", "0001x2.png", "0001x4.png", "baby_HR_x2.png", "baby_LRBI_x2.png", "0001_s001.png")
+    choose = random.Random(seed)
+    files = {"/".join((*choose.choices(folders, k=choose.randint(0, 4)), choose.choice(names))) for _ in range(9)}
+    sets = find_sets(touch(tmp_path, *files))
+    used: list[Path] = []
+    for found in sets:
+        own = {path for some in found.own_files.values() for path in some}
+        lr = {path for pairs in found.lr_files.values() for path in pairs.values() if path.exists()}
+        used += {*found.files, *own, *lr, *found.unpaired}
+    assert len(used) == len(set(used))
+    left = {tmp_path / file for file in files}.difference(used)
+    unused = [folder for found in sets for folder in (*found.unused_hr, *found.unused_lr)]
+    assert all(any(folder in path.parents for folder in unused) for path in left)
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
