@@ -51,11 +51,46 @@ def test_paper_recipe_gives_a_schedule_that_falls(model: str) -> None:
     assert highest == config.published.lr
 
 
-@pytest.mark.parametrize("data", ["sample", "folder", "div2k"])
+DATA = sorted(path.stem for path in (CONFIG_FOLDER / "data").glob("*.yaml") if path.stem != "crops")
+
+
+@pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize("trainer", ["auto", "cpu", "gpu", "ddp"])
 def test_data_and_trainer_compose(data: str, trainer: str) -> None:
     config = composed(f"data={data}", f"trainer={trainer}", "data.root=x" if data != "sample" else "seed=1")
     assert config.data.seed == config.seed
+
+
+FILES = {
+    "folder": (["a.png", "b.png", "c.png"], "3 images - 1 kept back"),
+    "div2k": (["DIV2K_train_HR/0001.png", "DIV2K_train_LR_bicubic/X2/0001x2.png", "DIV2K_valid_HR/0801.png"], "1, 1"),
+    "flickr2k": (["Flickr2K/Flickr2K_HR/1.png", "DIV2K/DIV2K_valid_HR/0801.png"], "1, 1"),
+    "df2k": (["Flickr2K_HR/1.png", "DIV2K_train_HR/0001.png", "DIV2K_valid_HR/0801.png"], "2, 1"),
+    "lsdir": (["LSDIR/train/0001000/1.png", "LSDIR/train/0002000/2.png", "LSDIR/val1/HR/val/1.png"], "2, 1"),
+    "imagenet": (["train/n1/a.JPEG", "train/n2/b.JPEG", "val/n1/c.JPEG"], "2 - 1 kept back"),
+    "mix": (["Flickr2K_HR/1.png", "DIV2K_train_HR/0001.png", "DIV2K_valid_HR/0801.png"], "2, 1"),
+}
+
+
+@pytest.mark.parametrize("data", [data for data in DATA if data != "sample"])
+def test_data_fits_its_class_and_a_tree_of_its_kind(tmp_path: Path, data: str) -> None:
+    names, meaning = FILES[data]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    mix = ["data.mix={div2k: 1, flickr2k: {weight: 2}}"] if data == "mix" else []
+    module = instantiate(composed(f"data={data}", f"data.root={tmp_path}", *mix).data)
+    counts = {"3 images - 1 kept back": (2, 1), "2 - 1 kept back": (1, 1), "1, 1": (1, 1), "2, 1": (2, 1)}[meaning]
+    assert (len(module.train_files), len(module.valid_files)) == counts
+    assert not {*module.train_files} & {*module.valid_files}
+    assert not any("X2" in str(path) for path in module.train_files), "LR images are not trained on"
+    first = module.describe().splitlines()[0]
+    assert ("kept back" in first) == ("kept back" in meaning)
+    assert module.benchmark.files == tuple(module.valid_files)
+    assert module.benchmark.name == {"folder": "folder", "imagenet": "imagenet", "lsdir": "LSDIR_valid"}.get(
+        data, "DIV2K_valid"
+    )
+    assert module.dataset_name == ("div2k:1+flickr2k:2" if data == "mix" else data)
 
 
 @pytest.mark.parametrize("name", ["evaluate", "bench"])

@@ -29,7 +29,7 @@ COMMANDS = {
     "evaluate": Command("evaluate", "evaluate", "Score a checkpoint or bicubic on benchmarks."),
     "bench": Command("bench", "bench", "Measure speed, as ratios against plain implementations."),
     "convert": Command("convert", None, "Read the authors' released weights into a file of ours, or write theirs."),
-    "data": Command("data_command", None, "Get data sets: download, unpack, decode."),
+    "data": Command("data_command", None, "Get data sets, or check those on disk; igconv-sr data --help."),
 }
 
 

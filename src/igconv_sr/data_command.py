@@ -22,6 +22,7 @@ class Subcommand(NamedTuple):
 
 SUBCOMMANDS = {
     "prepare": Subcommand("igconv_sr.datasets.prepare", "Download, unpack and decode a published data set."),
+    "check": Subcommand("igconv_sr.datasets.check", "Say what lies in folders, what is wrong with it and what to do."),
 }
 
 USAGE = "\n".join(

@@ -11,7 +11,7 @@ from igconv_sr.card import ModelCard
 from igconv_sr.checkpoint import load_with_remark
 from igconv_sr.config import CONFIG_FOLDER
 from igconv_sr.console import quieten, say
-from igconv_sr.data import find_benchmark
+from igconv_sr.data import find_benchmarks
 from igconv_sr.errors import InputError
 from igconv_sr.evaluation import evaluate
 from igconv_sr.launch import Launch
@@ -35,7 +35,9 @@ def main(config: DictConfig) -> None:
             check_scale(scale)
         if not config.benchmarks:
             raise InputError("no benchmark given; add benchmarks=[/path/to/Set5], folders that hold HR/")
-        benchmarks = [find_benchmark(Path(folder).expanduser()) for folder in config.benchmarks]
+        benchmarks = [
+            benchmark for folder in config.benchmarks for benchmark in find_benchmarks(Path(folder).expanduser())
+        ]
         net, card = _model(config)
         trainer = Trainer(
             accelerator=config.trainer.accelerator,

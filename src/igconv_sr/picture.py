@@ -1,6 +1,7 @@
 """The side-by-side picture: LR enlarged, bicubic, the model, HR, with the PSNR under each."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -34,7 +35,7 @@ def save_side_by_side(net: SuperResolver, benchmark: Benchmark, scales: Sequence
     folded = net.fold(scales)
     for row, scale in enumerate(scales):
         image = benchmark.files[row % len(benchmark.files)]
-        item = BenchmarkImages([Benchmark(benchmark.name, (image,), benchmark.lr_folder)], [scale])[0]
+        item = BenchmarkImages([replace(benchmark, files=(image,))], [scale])[0]
         for axis, (title, cut, value) in zip(axes[row], _cut_outs(folded, item), strict=True):
             axis.imshow(cut.permute(1, 2, 0).numpy(), interpolation="nearest")
             axis.set_xticks([])

@@ -56,7 +56,7 @@ def train(config: DictConfig) -> None:
         instantiate(config.loss),
         instantiate(config.optim.optimizer),
         instantiate(config.optim.scheduler),
-        data.dataset_name,
+        data.benchmark.name,
         config.trainer.log_every_n_steps,
     )
     trainer = _trainer(config, data, task.net, folder)

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from conftest import shared
-from igconv_sr.data import Benchmark, BenchmarkImages, find_benchmark
+from igconv_sr.data import Benchmark, BenchmarkImages, find_benchmark, find_benchmarks
 from igconv_sr.errors import InputError
 from igconv_sr.functional import imresize_uint8
 
@@ -50,7 +50,7 @@ def test_lr_images_are_made_where_there_are_none(tmp_path: Path, layout: str) ->
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_lr_made_equals_the_lr_files_of_set5(scale: int) -> None:
     found = find_benchmark(shared("data", "benchmarks", "Set5"))
-    assert found.lr_folder is not None
+    assert set(found.lr_files) == {2, 3, 4}
     made = Benchmark(found.name, found.files)
     for ours, theirs in zip(BenchmarkImages([made], [scale]), BenchmarkImages([found], [scale]), strict=True):
         assert torch.equal(ours.lr, theirs.lr), ours.name
@@ -67,6 +67,44 @@ def test_a_trailing_dot_still_names_the_folder(tmp_path: Path, monkeypatch: pyte
     save(tmp_path / "Mine" / "a.png", 12, 12)
     monkeypatch.chdir(tmp_path / "Mine")
     assert find_benchmark(Path()).name == "Mine"
+
+
+def test_rcans_layout_has_hr_files_of_its_own_per_scale(tmp_path: Path) -> None:
+    sizes = {2: (14, 10), 3: (15, 9)}
+    pixels = {}
+    for scale, (height, width) in sizes.items():
+        hr = save(tmp_path / f"HR/Set5/x{scale}/baby_HR_x{scale}.png", height, width)
+        lr = save(tmp_path / f"LR/LRBI/Set5/x{scale}/baby_LRBI_x{scale}.png", height // scale, width // scale)
+        pixels[scale] = hr, lr
+    for item in BenchmarkImages([find_benchmark(tmp_path)], [2, 3]):
+        assert (item.benchmark, item.name) == ("Set5", "baby")
+        assert np.array_equal(as_array(item.hr), pixels[item.scale][0])
+        assert np.array_equal(as_array(item.lr), pixels[item.scale][1])
+
+
+def test_basicsrs_layout_pairs_equal_names(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save(tmp_path / "Set5" / "GTmod12" / f"{name}.png", 12, 24)
+    lr = save(tmp_path / "Set5" / "LRbicx4" / "a.png", 3, 6)
+    images = BenchmarkImages([find_benchmark(tmp_path)], [4])
+    assert np.array_equal(as_array(images[0].lr), lr)
+    with pytest.raises(InputError, match=r"LRbicx4/b\.png does not exist"):
+        images[1]
+
+
+def test_a_folder_of_several_benchmarks(tmp_path: Path) -> None:
+    for name in ("benchmark/Set14/HR/a.png", "benchmark/Set5/HR/b.png", "train/T91/c.png"):
+        save(tmp_path / name, 12, 12)
+    assert [each.name for each in find_benchmarks(tmp_path)] == ["Set14", "Set5"]
+    assert find_benchmark(tmp_path / "train" / "T91").name == "T91"
+    with pytest.raises(InputError, match=r"several benchmarks \(Set14, Set5\); give the folder of one"):
+        find_benchmark(tmp_path / "benchmark")
+
+
+def test_lr_images_alone_are_no_benchmark(tmp_path: Path) -> None:
+    save(tmp_path / "DIV2K_test_LR_bicubic" / "X2" / "0901x2.png", 12, 12)
+    with pytest.raises(InputError, match="LR images alone"):
+        find_benchmarks(tmp_path)
 
 
 def test_sizes_that_disagree_are_named(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from igconv_sr.data.crops import Layout, MixedScaleCrops
 from igconv_sr.data.degradation import MATLAB, BatchDegradation, Degradation, MatlabFast, Pil, Place
 from igconv_sr.data.images import read_rgb
 from igconv_sr.data.named_degradation import DEGRADATIONS, check_degradation
-from igconv_sr.data.paired import Paired, find_lr_files
+from igconv_sr.data.paired import Paired, paired_files
 from igconv_sr.data.store import ImageStore, build_store
+from igconv_sr.datasets.layouts import find_sets
 from igconv_sr.errors import InputError
 from igconv_sr.functional import dihedral_transform, imresize_uint8
 from igconv_sr.functional.imresize import EXACT_IN_FIXED_POINT, reduce_crop_fixed_point
@@ -121,7 +122,8 @@ def store(hr_files: list[Path]) -> ImageStore:
 
 
 def paired(store: ImageStore, hr_files: list[Path]) -> Paired:
-    found = find_lr_files(hr_files, hr_files[0].parent, SCALES)
+    (train,) = (each for each in find_sets(hr_files[0].parents[1]) if each.split == "train")
+    found = paired_files(hr_files, train.lr_files, SCALES)
     return Paired(store, {r: build_store(files, hr_files[0].parents[1] / "cache") for r, files in found.items()})
 
 
@@ -176,10 +178,11 @@ def find(patch: Tensor, whole: Tensor, turn: int) -> list[tuple[int, int]]:
 
 
 def test_a_missing_lr_file_is_named(hr_files: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"X5.0000x5\.png is missing \(3 of 3 .*degradation=matlab"):
-        find_lr_files(hr_files, hr_files[0].parent, [2, 5])
-    with pytest.raises(InputError, match="no HR in its name"):
-        find_lr_files(hr_files, tmp_path / "pictures", [2])
+    found = {path: tmp_path / f"{path.stem}x2.png" for path in hr_files}
+    with pytest.raises(InputError, match=r"0000x2\.png is missing, .* \(3 of 3 for ×2.*degradation=matlab"):
+        paired_files(hr_files, {2: found}, [2])
+    with pytest.raises(InputError, match=r"no LR images for ×3 found .*degradation=matlab"):
+        paired_files(hr_files, {2: found}, [3])
 
 
 def test_an_lr_image_of_another_size_is_named(store: ImageStore, hr_files: list[Path]) -> None:

@@ -11,7 +11,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from igconv_sr.data.images import list_images, read_rgb, read_rgb_and_gray
+from igconv_sr.data.images import read_rgb, read_rgb_and_gray
+from igconv_sr.datasets.walk import list_images
 from igconv_sr.errors import InputError
 
 RANDOM = np.random.default_rng(0)

@@ -20,10 +20,10 @@ import yaml
 from PIL import Image
 
 from commands import run, succeed
-from igconv_sr.data.images import list_images
 from igconv_sr.data.store import build_store
 from igconv_sr.datasets import prepare
 from igconv_sr.datasets.lock import exclusive
+from igconv_sr.datasets.walk import list_images
 from igconv_sr.errors import InputError
 from serving import Host, serving
 

@@ -1,7 +1,7 @@
 """Whole images with their LR versions, for validation and evaluation."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from igconv_sr.data.images import UInt8Image, list_images, read_rgb, read_rgb_and_gray
+from igconv_sr.data.images import UInt8Image, read_rgb, read_rgb_and_gray
+from igconv_sr.datasets.layouts import find_sets
+from igconv_sr.datasets.pairing import image_name
+from igconv_sr.datasets.walk import list_images
 from igconv_sr.errors import InputError
 from igconv_sr.functional.imresize import imresize_uint8
 
@@ -36,30 +39,59 @@ class BenchmarkItem(NamedTuple):
 
 @dataclass(frozen=True)
 class Benchmark:
-    """HR files and, where there are any, the folder of their LR versions.
+    """HR files and, where there are any, their LR versions.
 
     Attributes:
         name: As it appears in results.
         files: HR image files.
-        lr_folder: Holds ``X2/babyx2.png`` and so on; without it LR images are made from the HR ones.
+        lr_files: Per scale the LR file of each HR file; at other scales LR images are made from the HR ones.
+        own_files: HR files that are meant for one scale, in place of ``files``.
     """
 
     name: str
     files: tuple[Path, ...]
-    lr_folder: Path | None = None
+    lr_files: Mapping[int, Mapping[Path, Path]] = field(default_factory=dict)
+    own_files: Mapping[int, tuple[Path, ...]] = field(default_factory=dict)
+
+    def files_at(self, scale: int) -> tuple[Path, ...]:
+        """HR files at one scale."""
+        return self.own_files.get(scale, self.files)
+
+    def lr_file(self, hr: Path, scale: int) -> Path | None:
+        """The LR file that belongs to an HR file, which may be missing; None where it is to be made."""
+        return self.lr_files.get(scale, {}).get(hr)
 
 
-def find_benchmark(folder: Path) -> Benchmark:
-    """Reads the layout ``HR/`` with an optional ``LR_bicubic/X2/``; a plain folder of images is all HR.
+def find_benchmarks(folder: Path) -> list[Benchmark]:
+    """The benchmarks below a folder, in any layout that :mod:`igconv_sr.datasets.layouts` knows.
 
     Raises:
         InputError: If the folder does not exist or holds no image.
     """
     if not folder.is_dir():
         raise InputError(f"benchmark {folder} is not a folder; give the folder that holds HR/")
-    hr_folder, lr_folder = folder / "HR", folder / "LR_bicubic"
-    files = list_images(hr_folder if hr_folder.is_dir() else folder)
-    return Benchmark(folder.resolve().name, tuple(files), lr_folder if lr_folder.is_dir() else None)
+    if (folder / "HR").is_dir():
+        list_images(folder / "HR")
+    sets = [found for found in find_sets(folder) if found.files]
+    if not sets:
+        list_images(folder)
+        raise InputError(f"{folder} holds LR images alone; a benchmark needs the HR ones, in HR/ beside them")
+    # A folder that holds training images as well: they are not what is asked for.
+    chosen = [found for found in sets if found.split != "train"] or sets
+    return [Benchmark(found.name, found.files, found.lr_files, found.own_files) for found in chosen]
+
+
+def find_benchmark(folder: Path) -> Benchmark:
+    """As :func:`find_benchmarks`, for a folder that holds one.
+
+    Raises:
+        InputError: If the folder does not exist, holds no image or several benchmarks.
+    """
+    found = find_benchmarks(folder)
+    if len(found) > 1:
+        names = ", ".join(benchmark.name for benchmark in found)
+        raise InputError(f"{folder} holds several benchmarks ({names}); give the folder of one")
+    return found[0]
 
 
 class BenchmarkImages(Dataset[BenchmarkItem]):
@@ -75,7 +107,7 @@ class BenchmarkImages(Dataset[BenchmarkItem]):
     def __init__(
         self, benchmarks: Sequence[Benchmark], scales: Sequence[int], rank: int = 0, world_size: int = 1
     ) -> None:
-        items = [(b, path, scale) for b in benchmarks for scale in scales for path in b.files]
+        items = [(b, path, scale) for b in benchmarks for scale in scales for path in b.files_at(scale)]
         self.items = items[rank::world_size]
 
     def __len__(self) -> int:
@@ -90,8 +122,7 @@ class BenchmarkImages(Dataset[BenchmarkItem]):
         benchmark, path, scale = self.items[index]
         pixels, gray = read_rgb_and_gray(path)
         hr = _to_tensor(pixels)
-        if benchmark.lr_folder is not None and (folder := benchmark.lr_folder / f"X{scale}").is_dir():
-            lr_path = folder / f"{path.stem}x{scale}{path.suffix}"
+        if (lr_path := benchmark.lr_file(path, scale)) is not None:
             lr = _to_tensor(read_rgb(lr_path))
             _check_sizes(path, hr, lr_path, lr, scale)
             hr = _crop_to_multiple(hr, scale)
@@ -99,7 +130,7 @@ class BenchmarkImages(Dataset[BenchmarkItem]):
             _check_at_least_one_pixel(path, hr, scale)
             hr = _crop_to_multiple(hr, scale)
             lr = imresize_uint8(hr, 1 / scale)
-        return BenchmarkItem(benchmark.name, path.stem, scale, lr, hr, gray)
+        return BenchmarkItem(benchmark.name, image_name(path), scale, lr, hr, gray)
 
 
 def _to_tensor(pixels: UInt8Image) -> Tensor:

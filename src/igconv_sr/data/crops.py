@@ -15,6 +15,7 @@ from torch.utils.data import Dataset, Sampler
 
 from igconv_sr.data.degradation import MATLAB, Degradation, PatchDegradation, Place
 from igconv_sr.data.images import UInt8Image
+from igconv_sr.data.mixture import Mixture
 from igconv_sr.data.schedule import ScaleSchedule, row_scales
 from igconv_sr.data.store import ImageStore
 from igconv_sr.errors import InputError
@@ -100,9 +101,10 @@ class MixedScaleCrops(Dataset[CropBatch]):
         seed: Seed of the run.
         layout: Division of the global batch.
         degradation: How LR patches are made; says which margin the crops carry.
+        mixture: Shares of several sets in the store; without it every image is as likely as any other.
 
     Raises:
-        InputError: If no image is large enough for a patch at some scale.
+        InputError: If no image, or none of a set of the mixture, is large enough for a patch at some scale.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class MixedScaleCrops(Dataset[CropBatch]):
         seed: int,
         layout: Layout,
         degradation: Degradation = MATLAB,
+        mixture: Mixture | None = None,
     ) -> None:
         self.store, self.scales, self.patch = store, tuple(scales), lr_patch_size
         self.schedule, self.seed, self.layout = schedule, seed, layout
@@ -126,6 +129,8 @@ class MixedScaleCrops(Dataset[CropBatch]):
                     f"no image is large enough for ×{scale}: a patch takes {lr_patch_size * scale} pixels, the "
                     f"largest image has {smallest.max()} on its shorter side; lower data.lr_patch_size"
                 )
+        self.mixture = mixture
+        self.usable_per_set = {} if mixture is None else mixture.split(self.usable)
 
     def __getitem__(self, micro_step: int) -> CropBatch:
         step, part = divmod(micro_step, self.layout.accumulate)
@@ -148,7 +153,7 @@ class MixedScaleCrops(Dataset[CropBatch]):
     def _cut(self, step: int, row: int, scale: int) -> Cut:
         """Draws and cuts one row."""
         random = np.random.default_rng([self.seed, step, row])
-        index = int(random.choice(self.usable[scale]))
+        index = int(random.choice(self._candidates(random, scale)))
         limit = self.store.sizes[index] // scale - self.patch
         top, left = (int(random.integers(0, n, endpoint=True)) for n in limit)
         turn, seed = int(random.integers(GROUP_ORDER)), int(random.integers(2**63))
@@ -158,6 +163,12 @@ class MixedScaleCrops(Dataset[CropBatch]):
         if isinstance(degradation, PatchDegradation):
             lr = degradation.patch(image, Place(index, scale, top, left, self.patch))
         return Cut(crop, lr, seed, turn, self.store.names[index])
+
+    def _candidates(self, random: np.random.Generator, scale: int) -> npt.NDArray[np.int64]:
+        """The images to choose one from, all with equal probability."""
+        if self.mixture is None:
+            return self.usable[scale]
+        return self.usable_per_set[scale][self.mixture.draw(random)]
 
 
 def crop_with_margin(image: UInt8Image, top: int, left: int, patch: int, scale: int, margin: int) -> UInt8Image:

@@ -15,9 +15,9 @@ from igconv_sr.data.benchmark import Benchmark, BenchmarkImages
 from igconv_sr.data.blur_downscale_noise import BlurDownscaleNoise
 from igconv_sr.data.crops import CropBatch, Layout, MixedScaleCrops, StepSampler
 from igconv_sr.data.degradation import MATLAB, Degradation
-from igconv_sr.data.images import list_images
+from igconv_sr.data.mixture import Mixture
 from igconv_sr.data.named_degradation import DEFAULT_DEGRADATION, check_degradation, named_degradation
-from igconv_sr.data.paired import find_lr_files
+from igconv_sr.data.paired import paired_files
 from igconv_sr.data.sample import TRAINING_PHOTOGRAPHS, VALIDATION_PHOTOGRAPHS
 from igconv_sr.data.schedule import ScaleSchedule
 from igconv_sr.data.store import ImageStore, build_store
@@ -42,7 +42,7 @@ class MixedScaleData(LightningDataModule):
         num_workers: Processes that cut crops; 0 cuts them in the training process.
         degradation: How LR patches are made, see :data:`igconv_sr.data.named_degradation.DEGRADATIONS`.
         blur_downscale_noise: For the degradation of that name.
-        lr_files: For ``paired``: per scale the LR image files in the order of ``train_files``.
+        lr_files: For ``paired``: per scale the LR file of each HR file.
 
     Raises:
         InputError: If a scale is not an integer of 2 or more, a size is not positive, or there is no such degradation.
@@ -64,7 +64,7 @@ class MixedScaleData(LightningDataModule):
         num_workers: int,
         degradation: str = DEFAULT_DEGRADATION,
         blur_downscale_noise: BlurDownscaleNoise | None = None,
-        lr_files: Mapping[int, Sequence[Path]] | None = None,
+        lr_files: Mapping[int, Mapping[Path, Path]] | None = None,
     ) -> None:
         super().__init__()
         for scale in scales:
@@ -75,16 +75,16 @@ class MixedScaleData(LightningDataModule):
         if scale_schedule not in ("all", "synchronised", "per_rank"):
             raise InputError(f"data.scale_schedule must be all, synchronised or per_rank, got {scale_schedule!r}")
         check_degradation(degradation)
-        if degradation == "paired" and lr_files is None:
-            raise InputError(f"data.degradation=paired: data={name} has no LR files beside its HR ones; take matlab")
+        self.valid_name = name  # in results; another one where another set serves for validation
         self.dataset_name, self.train_files, self.valid_files = name, list(train_files), list(valid_files)
         self.scales, self.lr_patch_size, self.global_batch_size = tuple(scales), lr_patch_size, global_batch_size
         self.max_batch_per_device, self.scale_schedule = max_batch_per_device, scale_schedule
         self.seed, self.cache, self.num_workers = seed, Path(cache_dir), num_workers
         self.store: ImageStore | None = None
         self.degradation_name, self.blur_downscale_noise = degradation, blur_downscale_noise
-        self.lr_files = lr_files if degradation == "paired" and lr_files is not None else {}
+        self.lr_files = paired_files(self.train_files, lr_files or {}, self.scales) if degradation == "paired" else {}
         self.degradation: Degradation = MATLAB
+        self.mixture: Mixture | None = None
 
     def describe(self) -> str:
         """One line that says what is trained on."""
@@ -99,7 +99,7 @@ class MixedScaleData(LightningDataModule):
     @property
     def benchmark(self) -> Benchmark:
         """The validation images."""
-        return Benchmark(self.dataset_name, tuple(self.valid_files))
+        return Benchmark(self.valid_name, tuple(self.valid_files))
 
     def accumulate(self, world_size: int) -> int:
         """Micro-batches per optimiser step on each of ``world_size`` devices.
@@ -146,7 +146,14 @@ class MixedScaleData(LightningDataModule):
         accumulate = self.accumulate(self.trainer.world_size)
         layout = Layout(self.global_batch_size, accumulate, self.trainer.global_rank, self.trainer.world_size)
         crops = MixedScaleCrops(
-            self.store, self.scales, self.lr_patch_size, self.scale_schedule, self.seed, layout, self.degradation
+            self.store,
+            self.scales,
+            self.lr_patch_size,
+            self.scale_schedule,
+            self.seed,
+            layout,
+            self.degradation,
+            self.mixture,
         )
         return DataLoader(
             crops,
@@ -190,43 +197,3 @@ class SampleData(MixedScaleData):
             f"Data: {len(self.train_files)} photographs that come with scikit-image (data=sample), for trying things "
             "out. For research train on DIV2K: make train data=div2k data.root=/path/to/DIV2K recipe=paper"
         )
-
-
-class FolderData(MixedScaleData):
-    """Any folder of images.
-
-    Args:
-        name: Name of the data set, as it appears in results.
-        root: The folder.
-        train_folder: Folder of the training images, below ``root``.
-        valid_folder: Folder of the validation images, below ``root``; without it every tenth training image, at
-            most ten, is kept for validation.
-        crops: Arguments of :class:`MixedScaleData`.
-
-    Raises:
-        InputError: If a folder does not exist or holds too few images.
-    """
-
-    def __init__(
-        self, name: str, root: str, train_folder: str = ".", valid_folder: str | None = None, **crops: Any
-    ) -> None:
-        self.folder = Path(root).expanduser() / train_folder
-        train_files = list_images(self.folder)
-        if valid_folder is not None:
-            valid_files = list_images(Path(root).expanduser() / valid_folder)
-        else:
-            train_files, valid_files = _hold_out(train_files, self.folder)
-        if crops.get("degradation") == "paired":
-            crops["lr_files"] = find_lr_files(train_files, self.folder, crops["scales"])
-        super().__init__(name, train_files, valid_files, **crops)
-
-    def describe(self) -> str:
-        """One line that says what is trained on."""
-        return f"{super().describe()}, from {self.folder}"
-
-
-def _hold_out(files: list[Path], folder: Path) -> tuple[list[Path], list[Path]]:
-    if len(files) < 2:
-        raise InputError(f"{folder} holds a single image; one more is needed for validation")
-    held_out = files[::10][:10]
-    return [path for path in files if path not in held_out], held_out

@@ -12,28 +12,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from igconv_sr.errors import InputError
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-
 UInt8Image = npt.NDArray[np.uint8]
 """(H,W,3), RGB."""
-
-
-def list_images(folder: Path) -> list[Path]:
-    """All image files below a folder, hidden ones left out, sorted by path.
-
-    Raises:
-        InputError: If the folder does not exist or holds no image.
-    """
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; give a folder of images")
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
-    if not files:
-        raise InputError(f"no image ({', '.join(s[1:] for s in IMAGE_SUFFIXES)}) in {folder}")
-    return files
 
 
 def read_rgb(path: Path) -> UInt8Image:

@@ -37,33 +37,33 @@ class Paired(PatchDegradation):
         return self.lr[place.scale][place.number][rows, columns]
 
 
-def find_lr_files(hr_files: Sequence[Path], hr_folder: Path, scales: Sequence[int]) -> dict[int, list[Path]]:
-    """LR files where DIV2K has them: ``DIV2K_train_LR_bicubic/X2/0001x2.png`` for ``DIV2K_train_HR/0001.png``.
+def paired_files(
+    hr_files: Sequence[Path], lr_files: Mapping[int, Mapping[Path, Path]], scales: Sequence[int]
+) -> dict[int, list[Path]]:
+    """LR files in the order of the HR ones.
 
     Args:
         hr_files: HR image files.
-        hr_folder: Their folder; its name holds ``HR``.
+        lr_files: Per scale the LR file of each HR file, as :mod:`igconv_sr.datasets.layouts` finds them.
         scales: Scales of the training.
 
     Returns:
         Per scale the files in the order of the HR ones.
 
     Raises:
-        InputError: If a file is missing, or the folder's name does not show where they would be.
+        InputError: If there are none at a scale, or one is missing.
     """
-    before, found, after = hr_folder.resolve().name.rpartition("HR")
-    if not found:
-        raise InputError(
-            f"data.degradation=paired: {hr_folder} has no HR in its name, as DIV2K_train_HR has, so that there is no "
-            "telling where its LR images are"
-        )
-    lr_folder = hr_folder.resolve().with_name(f"{before}LR_bicubic{after}")
-    files = {r: [lr_folder / f"X{r}" / f"{path.stem}x{r}{path.suffix}" for path in hr_files] for r in scales}
-    for scale, of_scale in files.items():
-        missing = [path for path in of_scale if not path.is_file()]
+    advice = "or let LR be made: data.degradation=matlab"
+    files = {}
+    for scale in scales:
+        found = lr_files.get(scale, {})
+        if not found:
+            raise InputError(f"data.degradation=paired: no LR images for ×{scale} found beside the HR ones; {advice}")
+        files[scale] = [found.get(path, path) for path in hr_files]
+        missing = [lr for lr, hr in zip(files[scale], hr_files, strict=True) if lr == hr or not lr.is_file()]
         if missing:
             raise InputError(
-                f"data.degradation=paired: {missing[0]} is missing ({len(missing)} of {len(of_scale)} LR images for "
-                f"×{scale} are); add it, or let LR be made: data.degradation=matlab"
+                f"data.degradation=paired: {missing[0]} is missing, or has no LR image ({len(missing)} of "
+                f"{len(hr_files)} for ×{scale}); add it, {advice}"
             )
     return files

@@ -1,1 +1,1 @@
-"""Data sets on disk: from a catalogue of archives to folders of images. Imports neither torch nor Lightning."""
+"""Data sets on disk: how they get there and what lies where. Imports neither torch nor Lightning."""

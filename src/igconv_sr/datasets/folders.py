@@ -14,11 +14,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from igconv_sr.data.images import IMAGE_SUFFIXES, list_images
 from igconv_sr.datasets.archives import unpack
 from igconv_sr.datasets.catalogue import Archive, Folder
 from igconv_sr.datasets.download import download, mismatch
 from igconv_sr.datasets.lock import exclusive
+from igconv_sr.datasets.walk import IMAGE_SUFFIXES, list_images
 from igconv_sr.errors import InputError
 
 WORK = ".prepare"

@@ -35,9 +35,9 @@ def main(arguments: Sequence[str]) -> None:
     folders = {name: folder for name, folder in dataset.folders.items() if options.with_lr or not folder.lr}
     given = _given(options.archive, dataset)
     # Not before the flags are known to be right: the package of the store imports torch.
-    from igconv_sr.data.images import list_images
     from igconv_sr.data.store import build_store
     from igconv_sr.datasets.folders import Preparation, count_images
+    from igconv_sr.datasets.walk import list_images
 
     try:
         with _telling_a_full_disk(root):
