@@ -3,6 +3,7 @@
 from igconv_sr.data.benchmark import Benchmark, BenchmarkImages, BenchmarkItem, find_benchmark
 from igconv_sr.data.crops import Batch, CropBatch
 from igconv_sr.data.datamodule import FolderData, MixedScaleData, SampleData
+from igconv_sr.data.prefetch import Prefetch
 
 __all__ = [
     "Batch",
@@ -12,6 +13,7 @@ __all__ = [
     "CropBatch",
     "FolderData",
     "MixedScaleData",
+    "Prefetch",
     "SampleData",
     "find_benchmark",
 ]
