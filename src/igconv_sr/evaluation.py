@@ -1,7 +1,8 @@
 """Evaluation of any model on benchmarks, over however many devices the trainer has."""
 
+import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -26,25 +27,39 @@ class Evaluation(LightningModule):
 
     def __init__(self, net: SuperResolver, scores: ScoreCollector, perceptual: PerceptualMetrics) -> None:
         super().__init__()
-        self.net, self.scores, self.perceptual = net, scores, perceptual
+        # In a tuple, out of the trainer's sight, which may be one that trains in half precision and would convert them.
+        self.kept = (net, perceptual)
+        self.scores = scores
+        self.allow_zero_length_dataloader_with_multiple_devices = True  # there may be fewer images than ranks
 
     def on_test_start(self) -> None:
-        """Full precision, whatever the trainer trained in."""
-        self.float()
+        """Moves the networks to the device, in full precision."""
+        self.net, self.perceptual = (network.to(self.device) for network in self.kept)
 
     def test_step(self, batch: BenchmarkItem, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's hook)
         """Scores one image."""
-        cudnn = torch.backends.cudnn
-        with torch.autocast(self.device.type, enabled=False), cudnn.flags(enabled=cudnn.enabled, allow_tf32=False):
+        with _full_precision(self.device):
             sr = self.net(batch.lr.float() / 255, batch.scale)
             self.scores.update(batch, sr, self._perceptual_values(batch, sr))
 
     def _perceptual_values(self, batch: BenchmarkItem, sr: Tensor) -> dict[str, Tensor]:
         if not self.perceptual.metrics:
             return {}
-        sr, hr = (image.float() / 255 for image in self.scores.protocol.rgb(sr, batch.hr / 255, batch.scale))
+        sr, hr = (image.float() / 255 for image in self.scores.protocol.rgb(sr, batch.hr.double() / 255, batch.scale))
         values: dict[str, Tensor] = self.perceptual(sr, hr)
         return values
+
+
+@contextlib.contextmanager
+def _full_precision(device: torch.device) -> Iterator[None]:
+    """Undoes what a trainer set for training in half precision, and TF32."""
+    cudnn, before = torch.backends.cudnn, torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.autocast(device.type, enabled=False), cudnn.flags(enabled=cudnn.enabled, allow_tf32=False):
+            yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def evaluate(

@@ -59,14 +59,15 @@ class Protocol:
 
         Args:
             sr: (B,3,H,W) in [0,1], may overshoot.
-            hr: (B,3,H,W) in [0,1].
+            hr: (B,3,H,W) in [0,1], of 8 bits.
             scale: r.
             more_border: Pixels to cut off on every side beyond the protocol's border.
 
         Returns:
             Two of (B,3,H-2·border,W-2·border) in 0…255.
         """
-        sr, hr = sr.double().clamp(0, 1) * 255, hr.double() * 255
+        # Dividing 8-bit values by 255 and multiplying them again does not give whole numbers.
+        sr, hr = sr.double().clamp(0, 1) * 255, round_to_8_bit(hr.double() * 255)
         if self.round_to_8_bit:
             sr = round_to_8_bit(sr)
         border = math.ceil(scale) + more_border

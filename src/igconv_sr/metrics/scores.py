@@ -68,7 +68,7 @@ class ScoreCollector:
             InputError: If the image is too small for the protocol.
         """
         try:
-            values = self.protocol.score(sr, item.hr / 255, item.scale, item.gray)
+            values = self.protocol.score(sr, item.hr.double() / 255, item.scale, item.gray)
         except InputError as error:
             raise InputError(f"{item.name} of {item.benchmark} at ×{item.scale:g}: {error}") from error
         nothing = torch.empty(0)
