@@ -57,7 +57,7 @@ def assert_means_are_those_of_the_rows(folder: Path, measures: tuple[str, ...]) 
     assert len(rows) == sum(int(mean["images"]) for mean in means)
 
 
-@pytest.mark.parametrize("count", [5, 1])
+@pytest.mark.parametrize("count", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_two_processes_write_what_one_writes(command, tmp_path: Path, count: int) -> None:
     """Five images are one too many or too few for two processes; of a single image one process gets nothing."""
     photographs(tmp_path / "Zoo" / "HR", count=count)

@@ -32,10 +32,31 @@ def save_largest_differences(a: Run, b: Run, pairs: Sequence[Pair], measure: str
     """
     name, plus, marks = a.protocol.partition("+")
     protocol, inference = find_protocol(name), Inference.from_marks(plus + marks)
-    chosen = sorted(pairs, key=lambda pair: -abs(pair.difference(measure)))[:count]
     nets = [inference.wrap(_model(run)) for run in (a, b)]
     titles = [f"{letter}: {run.title}" for letter, run in (("A", a), ("B", b))]
-    save_picture([_row(pair, nets, titles, protocol, measure) for pair in chosen], path)
+    save_picture(picture_rows(pairs, nets, titles, protocol, measure, count), path)
+
+
+def picture_rows(
+    pairs: Sequence[Pair],
+    nets: Sequence[SuperResolver],
+    titles: Sequence[str],
+    protocol: Protocol,
+    measure: str,
+    count: int,
+) -> list[PictureRow]:
+    """The rows of the picture.
+
+    Args:
+        pairs: Images of both runs.
+        nets: The models of A and B, as they are to be run.
+        titles: Of A and B.
+        protocol: How images are compared.
+        measure: By what the images are chosen.
+        count: How many images.
+    """
+    chosen = sorted(pairs, key=lambda pair: -abs(pair.difference(measure)))[:count]
+    return [_row(pair, nets, titles, protocol, measure) for pair in chosen]
 
 
 def _model(run: Run) -> SuperResolver:
@@ -65,9 +86,10 @@ def _row(
     enlarged = [sr / 255 for sr, _ in compared]
     errors = [_error(sr, original) for sr in enlarged]
     square = square_with_most(errors[1] - errors[0])
+    number = ".2f" if measure.startswith("psnr") else ".4f"
     panels = [Panel("HR", square.cut(original), f"{measure} of the whole image")]
     for title, sr, row in zip(titles, enlarged, (pair.a, pair.b), strict=True):
-        panels.append(Panel(title, square.cut(sr), f"{float(row[measure]):.4g}"))
+        panels.append(Panel(title, square.cut(sr), format(float(row[measure]), number)))
     return PictureRow(f"{benchmark} {image} ×{scale:g}", panels)
 
 

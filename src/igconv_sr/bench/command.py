@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from igconv_sr.bench.attention import attention
 from igconv_sr.bench.comparison import Comparison, Measurement, measure
+from igconv_sr.bench.evaluation import evaluation
 from igconv_sr.bench.hit_srf import hit_srf
 from igconv_sr.bench.hypernet import SHARE_MODELS, hypernet, share_of_step
 from igconv_sr.bench.latency import upsampler_costs
@@ -30,6 +31,7 @@ COMPARISONS: dict[str, Callable[[], list[Comparison]]] = {
     "hit_srf": hit_srf,
     "mixed": mixed,
     "hypernet": hypernet,
+    "evaluation": evaluation,
 }
 TABLES = ("share", "models", "latency")
 
