@@ -155,7 +155,7 @@ def test_the_picture_shows_where_the_runs_differ_most(evaluated: Callable[..., P
         top, left = 200 - rows_of_black, 40 - columns_of_black
         file = np.asarray(Image.open(pair.a["hr_file"]))[top : top + 120, left : left + 120]
         assert np.array_equal((hr * 255).round().permute(1, 2, 0).numpy(), file)
-        assert [panel.caption for panel in row.panels[1:]] == [f"{float(r['psnr_y']):.2f}" for r in (pair.a, pair.b)]
+        assert [panel.caption for panel in row.panels[1:]] == [f"{float(r['psnr_y']):.2f} dB" for r in (pair.a, pair.b)]
 
 
 def test_the_command_writes_table_and_picture(

@@ -86,10 +86,10 @@ def _row(
     enlarged = [sr / 255 for sr, _ in compared]
     errors = [_error(sr, original) for sr in enlarged]
     square = square_with_most(errors[1] - errors[0])
-    number = ".2f" if measure.startswith("psnr") else ".4f"
+    number, unit = (".2f", " dB") if measure.startswith("psnr") else (".4f", "")
     panels = [Panel("HR", square.cut(original), f"{measure} of the whole image")]
     for title, sr, row in zip(titles, enlarged, (pair.a, pair.b), strict=True):
-        panels.append(Panel(title, square.cut(sr), format(float(row[measure]), number)))
+        panels.append(Panel(title, square.cut(sr), format(float(row[measure]), number) + unit))
     return PictureRow(f"{benchmark} {image} ×{scale:g}", panels)
 
 
