@@ -39,13 +39,14 @@ class Tiled(SuperResolver):
         overlap: LR pixels of the surroundings that the model sees on each side.
 
     Raises:
-        InputError: If a number is out of range.
+        InputError: If one is no whole number, or out of range.
     """
 
     def __init__(self, net: SuperResolver, tile: int, overlap: int) -> None:
         super().__init__()
-        if tile < 1 or overlap < 0:
-            raise InputError(f"tile={tile} must be at least 1 and tile_overlap={overlap} at least 0 LR pixels")
+        for name, value, least in (("tile", tile, 1), ("tile_overlap", overlap, 0)):
+            if not isinstance(value, int) or value < least:
+                raise InputError(f"{name}={value} must be a whole number of LR pixels, {least} or more")
         self.net, self.tile, self.overlap = net, tile, overlap
 
     def forward(self, lr: Tensor, scale: float) -> Tensor:

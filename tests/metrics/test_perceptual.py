@@ -23,14 +23,21 @@ def test_no_metric_is_no_value() -> None:
 
 @pytest.mark.skipif(HAS_TORCHVISION, reason="torchvision is installed")
 @pytest.mark.parametrize("name", PERCEPTUAL)
-def test_without_torchvision_one_line_says_what_to_install_and_where_the_weights_go(name: str, tmp_path: Path) -> None:
-    torch.hub.set_dir(tmp_path)
+def test_without_torchvision_one_line_says_what_to_install_and_where_the_weights_go(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     file = PERCEPTUAL[name].file
     with pytest.raises(InputError) as refused:
         PerceptualMetrics([name])
     line = str(refused.value)
     assert "\n" not in line
-    for part in (name, "igconv-sr[perceptual]", f"pytorch.org/models/{file}", str(tmp_path / "checkpoints" / file)):
+    for part in (
+        name,
+        "igconv-sr[perceptual]",
+        f"pytorch.org/models/{file}",
+        str(tmp_path / "hub" / "checkpoints" / file),
+    ):
         assert part in line
 
 
@@ -39,12 +46,13 @@ needs_torchvision = pytest.mark.skipif(not HAS_TORCHVISION, reason="the networks
 
 @needs_torchvision
 @pytest.mark.parametrize("name", PERCEPTUAL)
-def test_missing_and_wrong_weights_are_named(name: str, tmp_path: Path) -> None:
-    torch.hub.set_dir(tmp_path)
+def test_missing_and_wrong_weights_are_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(InputError, match=f"save https://.*/{PERCEPTUAL[name].file} as"):
         check_weights(name)
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / PERCEPTUAL[name].file).write_bytes(b"not the weights")
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / PERCEPTUAL[name].file).write_bytes(b"not the weights")
     with pytest.raises(InputError, match="is not the published file"):
         check_weights(name)
 
