@@ -19,6 +19,7 @@ from igconv_sr.bench.data import (
     reduction_against_pillow,
     training_step,
 )
+from igconv_sr.bench.evaluation import ssim_against_torchmetrics
 from igconv_sr.bench.hit_srf import step_against_all_pairs
 from igconv_sr.bench.hypernet import hypernet_against_products
 from igconv_sr.bench.memory import peak_bytes
@@ -56,6 +57,10 @@ def test_window_attention(batch: int, shifted: bool) -> None:
 
 def test_selective_scan() -> None:
     same(selective_scan_against_loop(length=70, channels=5, states=3), 1e-5)
+
+
+def test_ssim() -> None:
+    same(ssim_against_torchmetrics(side=40), 1e-12)
 
 
 def test_folded_upsampler() -> None:

@@ -66,6 +66,10 @@ def one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         (["evaluate", "model=bicubic", "benchmarks=[nowhere]"], ["nowhere", "not a folder"]),
         (["evaluate", "model=bicubic", "benchmarks=[.]", "scales=[1]"], ["scale 1 "]),
         (["evaluate", "ckpt_path=none.ckpt", "benchmarks=[.]"], ["none.ckpt"]),
+        (["evaluate", "model=bicubic", "benchmarks=[.]", "protocol=liff"], ["protocol=liff", "did you mean liif?"]),
+        (["evaluate", "model=bicubic", "benchmarks=[.]", "metrics=[lpisp]"], ["'lpisp'", "did you mean lpips?"]),
+        (["evaluate", "model=bicubic", "benchmarks=[.]", "tile=0"], ["tile=0"]),
+        (["evaluate", "model=bicubic", "benchmarks=[.]", "scales=[2.71828]"], ["scale 2.71828"]),
         (["tran"], ["no command 'tran'", "train"]),
     ],
 )

@@ -166,6 +166,18 @@ def test_the_mean_is_taken_from_the_encoders_input_only(small_net: SRNet) -> Non
     torch.testing.assert_close(small_net(lr, 3), expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("scale", [0, 1, True, 3.14159, "2"])
+def test_bicubic_refuses_what_is_no_scale(scale: Any) -> None:
+    for refused in (lambda: Bicubic()(torch.rand(1, 3, 4, 4), scale), lambda: Bicubic().fold([scale])):
+        with pytest.raises(InputError, match=f"scale '?{scale}'? is not a"):
+            refused()
+
+
+@pytest.mark.parametrize("scale", [1.5, 2.5])
+def test_bicubic_serves_scales_between_whole_ones(scale: float) -> None:
+    assert Bicubic().fold([scale])(torch.rand(1, 3, 4, 6), scale).shape == (1, 3, 4 * scale, 6 * scale)
+
+
 @pytest.mark.parametrize("scale", [0, 1, 1.5, True])
 def test_invalid_scales_are_refused(small_net: SRNet, scale: Any) -> None:
     lr = torch.rand(1, 3, 4, 4)
@@ -173,7 +185,6 @@ def test_invalid_scales_are_refused(small_net: SRNet, scale: Any) -> None:
         lambda: small_net(lr, scale),
         lambda: small_net.fold([scale]),
         lambda: SRNet(EDSR(4, 1), SPConv, (2, scale)),
-        lambda: Bicubic()(lr, scale),
     ):
         with pytest.raises(InputError, match="integer of 2 or more"):
             refused()

@@ -36,6 +36,9 @@ def test_all_options_together_and_everything_a_user_looks_at(tmp_path: Path) -> 
         assert file == "config.yaml" or file.endswith("best_mean.ckpt") or str(folder / file) in printed
     rows = list(csv.DictReader((folder / "results.csv").open()))
     assert [row["scale"] for row in rows] == ["2", "3", "4", "5"]
+    per_image = list(csv.DictReader((folder / "results_per_image.csv").open()))
+    assert [row["psnr_y"] for row in per_image] == [row["psnr_y"] for row in rows], "one image is held out"
+    assert all(Path(row["hr_file"]).parent == tmp_path / "pictures" for row in per_image)
     assert {(row["steps"], row["seed"], row["train_data"]) for row in rows} == {("3", "7", "folder")}
     with next(folder.glob("metrics/version_0/metrics.csv")).open() as file_of_rates:
         rates = [float(row["lr-AdamW"]) for row in csv.DictReader(file_of_rates) if row["lr-AdamW"]]

@@ -14,12 +14,13 @@ from igconv_sr.console import quieten, say
 from igconv_sr.data import find_benchmarks
 from igconv_sr.errors import InputError
 from igconv_sr.evaluation import evaluate
+from igconv_sr.functional.paired_size import scale_fraction
+from igconv_sr.inference import Inference
 from igconv_sr.launch import Launch
-from igconv_sr.metrics import STANDARD
+from igconv_sr.metrics import find_protocol, mean_scores
 from igconv_sr.network import Bicubic, SuperResolver
 from igconv_sr.report_table import print_scores
-from igconv_sr.results import to_results, write_results
-from igconv_sr.upsamplers.scales import check_scale
+from igconv_sr.results import FILE_NAME, PER_IMAGE, source, write_results
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="evaluate")
@@ -31,8 +32,9 @@ def main(config: DictConfig) -> None:
     """
     quieten()
     with Launch.current.job():
-        for scale in config.scales:
-            check_scale(scale)
+        scales = [_whole_if_possible(scale) for scale in config.scales]
+        inference = Inference(config.self_ensemble, config.tile, config.tile_overlap)
+        protocol = find_protocol(config.protocol).marked(inference.marks)
         if not config.benchmarks:
             raise InputError("no benchmark given; add benchmarks=[/path/to/Set5], folders that hold HR/")
         benchmarks = [
@@ -48,15 +50,21 @@ def main(config: DictConfig) -> None:
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
-        scores = evaluate(net, benchmarks, list(config.scales), trainer)
+        images = evaluate(net, benchmarks, scales, trainer, protocol, inference, list(config.metrics))
         if not trainer.is_global_zero:
             return
-        params = sum(p.numel() for p in net.parameters())
         folder = Path(config.paths.output_dir)
-        checkpoint = str(config.ckpt_path or "")
-        write_results(to_results(scores, card, params, STANDARD, checkpoint), folder)
-        print_scores(f"{card.model} + {card.upsampler_name}" if card else "bicubic", scores, None)
+        params = sum(p.numel() for p in net.parameters())
+        made_by = source(card, params, protocol.name, str(config.ckpt_path or ""))
+        write_results(images, made_by, benchmarks, folder)
+        print_scores(made_by.title, protocol.name, mean_scores(images))
+        say(f"Means     {folder / FILE_NAME}\nPer image {folder / PER_IMAGE}")
         say(f"Results in {folder}")
+
+
+def _whole_if_possible(scale: float) -> float:
+    scale_fraction(scale)
+    return int(scale) if scale == int(scale) else scale
 
 
 def _model(config: DictConfig) -> tuple[SuperResolver, ModelCard | None]:

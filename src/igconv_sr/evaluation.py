@@ -1,14 +1,18 @@
 """Evaluation of any model on benchmarks, over however many devices the trainer has."""
 
-from collections.abc import Sequence
-from typing import Any
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from torch.utils.data import DataLoader
+from torch import Tensor
 
-from igconv_sr.data import Benchmark, BenchmarkImages, BenchmarkItem
-from igconv_sr.metrics import STANDARD, BenchmarkScores, Score
+from igconv_sr.data import Benchmark, BenchmarkImages, BenchmarkItem, Prefetch
+from igconv_sr.errors import InputError
+from igconv_sr.inference import Inference
+from igconv_sr.metrics import STANDARD, ImageScore, Protocol, ScoreCollector
+from igconv_sr.metrics.perceptual import PerceptualMetrics
 from igconv_sr.network import SuperResolver
 
 
@@ -18,41 +22,89 @@ class Evaluation(LightningModule):
     Args:
         net: Folded, so that its kernels are generated once and not per image.
         scores: Collects the scores.
+        perceptual: Further metrics.
     """
 
-    def __init__(self, net: SuperResolver, scores: BenchmarkScores) -> None:
+    def __init__(self, net: SuperResolver, scores: ScoreCollector, perceptual: PerceptualMetrics) -> None:
         super().__init__()
-        self.net, self.scores = net, scores
-        self.result: list[Score] = []
+        # In a tuple, out of the trainer's sight, which may be one that trains in half precision and would convert them.
+        self.kept = (net, perceptual)
+        self.scores = scores
+        self.allow_zero_length_dataloader_with_multiple_devices = True  # there may be fewer images than ranks
+
+    def on_test_start(self) -> None:
+        """Moves the networks to the device, in full precision."""
+        self.net, self.perceptual = (network.to(self.device) for network in self.kept)
 
     def test_step(self, batch: BenchmarkItem, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's hook)
         """Scores one image."""
-        with torch.autocast(self.device.type, enabled=False):
-            sr = self.net(batch.lr / 255, batch.scale)
-        self.scores.update(batch.benchmark, batch.scale, sr, batch.hr / 255, batch.gray)
+        with _full_precision(self.device):
+            sr = self.net(batch.lr.float() / 255, batch.scale)
+            self.scores.update(batch, sr, self._perceptual_values(batch, sr))
 
-    def on_test_epoch_end(self) -> None:
-        """Adds up the scores of all ranks."""
-        self.result = self.scores.compute()
+    def _perceptual_values(self, batch: BenchmarkItem, sr: Tensor) -> dict[str, Tensor]:
+        if not self.perceptual.metrics:
+            return {}
+        sr, hr = (image.float() / 255 for image in self.scores.protocol.rgb(sr, batch.hr.double() / 255, batch.scale))
+        values: dict[str, Tensor] = self.perceptual(sr, hr)
+        return values
+
+
+@contextlib.contextmanager
+def _full_precision(device: torch.device) -> Iterator[None]:
+    """Undoes what a trainer set for training in half precision, and TF32."""
+    cudnn, before = torch.backends.cudnn, torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.autocast(device.type, enabled=False), cudnn.flags(enabled=cudnn.enabled, allow_tf32=False):
+            yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def evaluate(
-    net: SuperResolver, benchmarks: Sequence[Benchmark], scales: Sequence[int], trainer: Trainer
-) -> list[Score]:
-    """Scores a model on whole images in full precision, by the standard protocol.
+    net: SuperResolver,
+    benchmarks: Sequence[Benchmark],
+    scales: Sequence[float],
+    trainer: Trainer,
+    protocol: Protocol = STANDARD,
+    inference: Inference | None = None,
+    metrics: Sequence[str] = (),
+) -> list[ImageScore]:
+    """Scores a model on every image of the benchmarks at every scale, in full precision.
 
     Args:
         net: The model.
         benchmarks: Where to evaluate.
         scales: At which scales.
         trainer: Its devices share the images, each image once.
+        protocol: How images are compared; its name is to hold the marks of ``inference``.
+        inference: How SR images are computed; whole images by a single pass if it is left out.
+        metrics: Further metrics, of :data:`igconv_sr.metrics.perceptual.PERCEPTUAL`.
 
     Returns:
-        One score per benchmark and scale.
+        The scores of all images, on every rank: benchmarks as given, in each sorted by scale and image.
+
+    Raises:
+        InputError: If two benchmarks have the same name or a scale is given twice, or an image does not fit.
     """
-    scores = BenchmarkScores([benchmark.name for benchmark in benchmarks], scales, STANDARD)
-    module = Evaluation(net.fold(scales), scores)
-    images = BenchmarkImages(benchmarks, scales, trainer.global_rank, trainer.world_size)
-    loader: DataLoader[Any] = DataLoader(images, batch_size=None)
-    trainer.test(module, loader, verbose=False)
-    return module.result
+    _check_distinct(benchmarks, scales)
+    scores = ScoreCollector(protocol)
+    wrapped = (inference or Inference()).wrap(net.fold(scales))
+    module = Evaluation(wrapped, scores, PerceptualMetrics(metrics))
+    images = BenchmarkImages(benchmarks, scales, trainer.global_rank, trainer.world_size, protocol.lr_kernel)
+    trainer.test(module, Prefetch(images), verbose=False)
+    # Not in a hook, which a rank without an image would not reach while the others wait for it.
+    order = [benchmark.name for benchmark in benchmarks]
+    return sorted(scores.gather(), key=lambda score: order.index(score.benchmark))
+
+
+def _check_distinct(benchmarks: Sequence[Benchmark], scales: Sequence[float]) -> None:
+    for name, count in Counter(benchmark.name for benchmark in benchmarks).items():
+        if count > 1:
+            raise InputError(
+                f"benchmarks: {count} are named {name}; rename a folder, results would not tell them apart"
+            )
+    for scale, count in Counter(scales).items():
+        if count > 1:
+            raise InputError(f"scales: ×{scale:g} is given {count} times")

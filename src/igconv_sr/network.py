@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from igconv_sr.encoders.base import Encoder
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.functional.padding import pad_bottom_right
+from igconv_sr.functional.paired_size import scale_fraction
 from igconv_sr.upsamplers.base import Upsampler
 from igconv_sr.upsamplers.scales import check_scale
 
@@ -22,12 +23,20 @@ class SuperResolver(nn.Module, ABC):
     """What evaluation asks of a model."""
 
     @abstractmethod
-    def forward(self, lr: Tensor, scale: int) -> Tensor:
-        """Maps an RGB image (B,3,H,W) in [0,1] to (B,3,r·H,r·W), not clamped."""
+    def forward(self, lr: Tensor, scale: float) -> Tensor:
+        """Maps an RGB image (B,3,H,W) in [0,1] to (B,3,r·H,r·W), not clamped.
+
+        Raises:
+            InputError: If the model does not serve that scale.
+        """
 
     @abstractmethod
-    def fold(self, scales: Sequence[int]) -> "SuperResolver":
-        """The same function at the given scales, ready for inference."""
+    def fold(self, scales: Sequence[float]) -> "SuperResolver":
+        """The same function at the given scales, ready for inference.
+
+        Raises:
+            InputError: If the model does not serve one of the scales.
+        """
 
 
 class SRNet(SuperResolver):
@@ -64,9 +73,9 @@ class SRNet(SuperResolver):
         mean = None if encoder.rgb_mean is None else torch.tensor(encoder.rgb_mean).view(3, 1, 1)
         self.register_buffer("rgb_mean", mean, persistent=False)
 
-    def forward(self, lr: Tensor, scale: int) -> Tensor:
+    def forward(self, lr: Tensor, scale: float) -> Tensor:
         """Maps an RGB image (B,3,H,W) in [0,1] to (B,3,r·H,r·W), not clamped."""
-        return self.forward_mixed(lr, [(scale, lr.shape[0])])[0]
+        return self.forward_mixed(lr, [(check_scale(scale), lr.shape[0])])[0]
 
     def forward_mixed(self, lr: Tensor, groups: Sequence[tuple[int, int]]) -> list[Tensor]:
         """One encoder pass over the whole batch, then the upsampler once per scale on its rows.
@@ -94,30 +103,30 @@ class SRNet(SuperResolver):
             images.append(image[..., : scale * height, : scale * width])
         return images
 
-    def fold(self, scales: Sequence[int]) -> Self:
+    def fold(self, scales: Sequence[float]) -> Self:
         """A new network for inference with the upsampler's kernels as plain weights.
 
         The encoder is copied: what happens to this network later does not change the folded one.
         """
         folded = type(self).__new__(type(self))
         nn.Module.__init__(folded)
-        folded.scales = tuple(scales)
+        folded.scales = tuple(check_scale(scale) for scale in scales)
         folded.encoder = copy.deepcopy(self.encoder)
-        folded.upsampler = self.upsampler.fold(scales)
+        folded.upsampler = self.upsampler.fold(folded.scales)
         folded.register_buffer("rgb_mean", self.rgb_mean, persistent=False)
         return folded.eval().requires_grad_(False)
 
 
 class Bicubic(SuperResolver):
-    """MATLAB's bicubic enlargement with the interface of :class:`SRNet`: the reference to beat."""
+    """MATLAB's bicubic enlargement with the interface of :class:`SRNet`: the reference to beat, at any scale."""
 
-    def forward(self, lr: Tensor, scale: int) -> Tensor:
-        """Maps (B,3,H,W) in [0,1] to (B,3,r·H,r·W), not clamped."""
-        check_scale(scale)
+    def forward(self, lr: Tensor, scale: float) -> Tensor:
+        """Maps (B,3,H,W) in [0,1] to (B,3,r·H,r·W), rounded up, not clamped."""
+        scale_fraction(scale)
         return imresize(lr, scale)
 
-    def fold(self, scales: Sequence[int]) -> Self:
+    def fold(self, scales: Sequence[float]) -> Self:
         """Itself: there is nothing to fold."""
         for scale in scales:
-            check_scale(scale)
+            scale_fraction(scale)
         return self

@@ -1,8 +1,9 @@
-"""The side-by-side picture: LR enlarged, bicubic, the model, HR, with the PSNR under each."""
+"""Pictures of cut-outs side by side, and the one after a training: LR enlarged, bicubic, the model, HR."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib as mpl
 import torch
@@ -12,13 +13,86 @@ from torch import Tensor
 from igconv_sr.checkpoint import replacing
 from igconv_sr.data import Benchmark, BenchmarkImages, BenchmarkItem
 from igconv_sr.functional.imresize import imresize
-from igconv_sr.functional.quality import psnr
 from igconv_sr.metrics import STANDARD
-from igconv_sr.metrics.protocol import luma
 from igconv_sr.network import SuperResolver
+from igconv_sr.upsamplers.scales import check_scale
 
 _SIDE = 120
 """HR pixels of a cut-out; a multiple of 2, 3 and 4."""
+
+_STEP = 4
+
+
+class Panel(NamedTuple):
+    """One cut-out.
+
+    Attributes:
+        title: Written above the column.
+        image: (3,H,W) in [0,1], may overshoot.
+        caption: Written below.
+    """
+
+    title: str
+    image: Tensor
+    caption: str
+
+
+class PictureRow(NamedTuple):
+    """Cut-outs of one image.
+
+    Attributes:
+        label: Written on the left.
+        panels: As many in every row.
+    """
+
+    label: str
+    panels: Sequence[Panel]
+
+
+def save_picture(rows: Sequence[PictureRow], path: Path) -> None:
+    """Writes a PNG of rows of cut-outs; the titles are those of the first row."""
+    columns = len(rows[0].panels)
+    figure = Figure(figsize=(2.3 * columns, 2.55 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for number, row in enumerate(rows):
+        for axis, panel in zip(axes[number], row.panels, strict=True):
+            axis.imshow(panel.image.clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest")
+            axis.set_xticks([])
+            axis.set_yticks([])
+            axis.set_xlabel(panel.caption, fontsize=9)
+            if number == 0:
+                axis.set_title(panel.title, fontsize=10)
+        axes[number][0].set_ylabel(row.label, fontsize=10)
+    with replacing(path) as partial, mpl.rc_context({"savefig.dpi": 130}):
+        figure.savefig(partial, format="png")
+
+
+class Square(NamedTuple):
+    """Where a cut-out lies.
+
+    Attributes:
+        top: First row.
+        left: First column.
+    """
+
+    top: int
+    left: int
+
+    def cut(self, image: Tensor) -> Tensor:
+        """Cuts it out of an image: (1,3,H,W) → (3,120,120), or less where the image is smaller."""
+        return image[0, :, self.top : self.top + _SIDE, self.left : self.left + _SIDE]
+
+
+def square_with_most(energy: Tensor) -> Square:
+    """The square of 120 pixels with the largest mean, by its amount.
+
+    Args:
+        energy: (1,1,H,W), of either sign.
+    """
+    side = min(_SIDE, *energy.shape[-2:])
+    means = torch.nn.functional.avg_pool2d(energy, side, stride=_STEP).abs()
+    row, column = divmod(int(means.argmax()), means.shape[-1])
+    return Square(row * _STEP, column * _STEP)
 
 
 def save_side_by_side(net: SuperResolver, benchmark: Benchmark, scales: Sequence[int], path: Path) -> None:
@@ -30,47 +104,30 @@ def save_side_by_side(net: SuperResolver, benchmark: Benchmark, scales: Sequence
         scales: One row each.
         path: The PNG file.
     """
-    figure = Figure(figsize=(9.2, 2.55 * len(scales)), layout="constrained")
-    axes = figure.subplots(len(scales), 4, squeeze=False)
     folded = net.fold(scales)
-    for row, scale in enumerate(scales):
-        image = benchmark.files[row % len(benchmark.files)]
-        item = BenchmarkImages([replace(benchmark, files=(image,))], [scale])[0]
-        for axis, (title, cut, value) in zip(axes[row], _cut_outs(folded, item), strict=True):
-            axis.imshow(cut.permute(1, 2, 0).numpy(), interpolation="nearest")
-            axis.set_xticks([])
-            axis.set_yticks([])
-            axis.set_xlabel(value, fontsize=9)
-            if row == 0:
-                axis.set_title(title, fontsize=10)
-        axes[row][0].set_ylabel(f"×{scale}  {item.name}", fontsize=10)
-    with replacing(path) as partial, mpl.rc_context({"savefig.dpi": 130}):
-        figure.savefig(partial, format="png")
+    rows = []
+    for number, scale in enumerate(scales):
+        files = benchmark.files_at(scale)
+        one = replace(benchmark, files=(files[number % len(files)],), own_files={})
+        item = BenchmarkImages([one], [scale])[0]
+        rows.append(PictureRow(f"×{scale}  {item.name}", _panels(folded, item)))
+    save_picture(rows, path)
 
 
 @torch.no_grad()
-def _cut_outs(net: SuperResolver, item: BenchmarkItem) -> list[tuple[str, Tensor, str]]:
-    """Title, cut-out (3,side,side) in [0,1] and what to write below, per column."""
-    lr, hr, scale = item.lr / 255, item.hr / 255, item.scale
+def _panels(net: SuperResolver, item: BenchmarkItem) -> list[Panel]:
+    lr, hr, scale = item.lr / 255, item.hr / 255, check_scale(item.scale)
     nearest = lr.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
     enlarged = {"LR, enlarged": nearest, "bicubic": imresize(lr, scale), "model": net(lr, scale)}
-    top, left = _most_detailed(hr)
-    columns = []
+    square = _most_detailed(hr)
+    panels = []
     for title, image in enlarged.items():
-        value = psnr(*(luma(rgb, item.gray) for rgb in STANDARD.rgb(image, hr, scale))).item()
-        columns.append((title, image, f"{value:.2f} dB"))
-    columns.append(("HR", hr, "PSNR of the whole image"))
-    return [
-        (title, image[0, :, top : top + _SIDE, left : left + _SIDE].clamp(0, 1), value)
-        for title, image, value in columns
-    ]
+        value = STANDARD.score(image, hr, scale, item.gray)["psnr_y"].item()
+        panels.append(Panel(title, square.cut(image), f"{value:.2f} dB"))
+    return [*panels, Panel("HR", square.cut(hr), "PSNR of the whole image")]
 
 
-def _most_detailed(hr: Tensor) -> tuple[int, int]:
-    """Top left corner of the square with the largest variance of its gradient."""
+def _most_detailed(hr: Tensor) -> Square:
+    """The square with the largest variance of its gradient."""
     gray = hr.mean(dim=1, keepdim=True)
-    edges = (gray[..., 1:, 1:] - gray[..., :-1, :-1]).abs()
-    side = min(_SIDE, *edges.shape[-2:])
-    energy = torch.nn.functional.avg_pool2d(edges, side, stride=4)
-    row, column = divmod(int(energy.argmax()), energy.shape[-1])
-    return row * 4, column * 4
+    return square_with_most((gray[..., 1:, 1:] - gray[..., :-1, :-1]).abs())

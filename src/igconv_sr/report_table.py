@@ -1,4 +1,4 @@
-"""The table that a training or an evaluation prints."""
+"""The tables that a training or an evaluation prints."""
 
 from collections.abc import Sequence
 
@@ -7,30 +7,64 @@ from rich.table import Table
 
 from igconv_sr.metrics import Score
 
+_HEADINGS = {
+    "psnr_y": ("PSNR Y", ".2f"),
+    "ssim_y": ("SSIM Y", ".4f"),
+    "psnr_rgb": ("PSNR RGB", ".2f"),
+    "ssim_rgb": ("SSIM RGB", ".4f"),
+    "lpips": ("LPIPS", ".4f"),
+    "dists": ("DISTS", ".4f"),
+}
 
-def print_scores(name: str, scores: Sequence[Score], bicubic: Sequence[Score] | None) -> None:
-    """Prints PSNR and SSIM per benchmark and scale, beside bicubic where that is given.
+
+def print_scores(name: str, protocol: str, scores: Sequence[Score]) -> None:
+    """Prints the means per benchmark and scale of one model by one protocol.
+
+    Args:
+        name: Of the model.
+        protocol: Its name with its marks.
+        scores: All hold the same values.
+    """
+    measures = [measure for measure in _HEADINGS if measure in scores[0].values]
+    headings = [_HEADINGS[measure][0] for measure in measures]
+    rows = [
+        [*_cell_names(score), *(format(score.values[measure], _HEADINGS[measure][1]) for measure in measures)]
+        for score in scores
+    ]
+    print_table(f"{name}, protocol {protocol}", ["benchmark", "images", "scale", *headings], rows)
+
+
+def print_gains(name: str, scores: Sequence[Score], bicubic: Sequence[Score]) -> None:
+    """Prints PSNR and SSIM on luma per benchmark and scale beside those of bicubic.
 
     Args:
         name: Of the model, for the header.
         scores: Of the model.
         bicubic: Of bicubic enlargement, in the same order.
     """
-    table = Table(title=f"{name}: PSNR (dB) / SSIM on luma", title_justify="left")
-    for column in ("benchmark", "images", "scale", *(("bicubic", name, "gain") if bicubic else (name,))):
-        table.add_column(column, justify="left" if column == "benchmark" else "right")
-    for index, score in enumerate(scores):
-        cells = [score.benchmark, str(score.images), f"×{score.scale}"]
-        if bicubic:
-            gain = score.psnr_y - bicubic[index].psnr_y
-            cells += [_cell(bicubic[index]), _cell(score), f"{gain:+.2f} dB"]
-        else:
-            cells.append(_cell(score))
-        table.add_row(*cells)
+    rows = [
+        [*_cell_names(ours), _pair(plain), _pair(ours), f"{ours.values['psnr_y'] - plain.values['psnr_y']:+.2f} dB"]
+        for ours, plain in zip(scores, bicubic, strict=True)
+    ]
+    headings = ["benchmark", "images", "scale", "bicubic", name, "gain"]
+    print_table(f"{name}: PSNR (dB) / SSIM on luma", headings, rows)
+
+
+def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table; its first column is text, the others are numbers."""
+    table = Table(title=title, title_justify="left")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
     # Unlike a terminal, a log or a pipe has no width of its own to fit into.
     console = Console()
     (console if console.is_terminal else Console(width=120)).print(table)
 
 
-def _cell(score: Score) -> str:
-    return f"{score.psnr_y:.2f} / {score.ssim_y:.4f}"
+def _cell_names(score: Score) -> list[str]:
+    return [score.benchmark, str(score.images), f"×{score.scale:g}"]
+
+
+def _pair(score: Score) -> str:
+    return f"{score.values['psnr_y']:.2f} / {score.values['ssim_y']:.4f}"

@@ -16,8 +16,11 @@ from igconv_sr.data import Batch, BenchmarkItem
 from igconv_sr.errors import InputError, NonFiniteError
 from igconv_sr.functional.quality import psnr
 from igconv_sr.losses import LossOfImages, WeightedLoss
-from igconv_sr.metrics import STANDARD, BenchmarkScores
+from igconv_sr.metrics import STANDARD, ScoreCollector, mean_scores
 from igconv_sr.network import SRNet
+
+_LOGGED = ("psnr_y", "ssim_y")
+"""Of validation."""
 
 
 class SuperResolution(LightningModule):
@@ -29,7 +32,6 @@ class SuperResolution(LightningModule):
         loss: Weighted sum of terms, one value per image.
         optimizer: Called with the parameters.
         scheduler: Called with the optimiser; steps once per optimiser step.
-        benchmark: Name of the validation images.
         log_every_n_steps: Optimiser steps between two logged ones.
     """
 
@@ -40,14 +42,13 @@ class SuperResolution(LightningModule):
         loss: WeightedLoss,
         optimizer: Callable[[Iterable[Parameter]], Optimizer],
         scheduler: Callable[[Optimizer], LRScheduler],
-        benchmark: str,
         log_every_n_steps: int,
     ) -> None:
         super().__init__()
         self.net, self.card, self.loss = net, card, loss
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.log_every_n_steps = log_every_n_steps
-        self.scores = BenchmarkScores([benchmark], net.scales, STANDARD)
+        self.scores = ScoreCollector(STANDARD)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 (Lightning's hook)
         """Loss of a batch: the mean over its images, so that ranks and micro-batches average exactly.
@@ -88,15 +89,13 @@ class SuperResolution(LightningModule):
     def validation_step(self, batch: BenchmarkItem, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's hook)
         """Scores one whole image."""
         sr = self.net(batch.lr / 255, batch.scale)
-        self.scores.update(batch.benchmark, batch.scale, sr, batch.hr / 255, batch.gray)
+        self.scores.update(batch, sr)
 
     def on_validation_epoch_end(self) -> None:
         """Logs PSNR and SSIM per scale and their means."""
-        scores = self.scores.compute()
-        self.scores.reset()
-        values = {f"valid/psnr_y_x{score.scale}": score.psnr_y for score in scores}
-        values |= {f"valid/ssim_y_x{score.scale}": score.ssim_y for score in scores}
-        values["valid/psnr_y_mean"] = sum(score.psnr_y for score in scores) / len(scores)
+        scores = mean_scores(self.scores.gather())
+        values = {f"valid/{name}_x{score.scale}": score.values[name] for name in _LOGGED for score in scores}
+        values["valid/psnr_y_mean"] = sum(score.values["psnr_y"] for score in scores) / len(scores)
         # The scores are those of all ranks already; their mean over the ranks changes nothing.
         self.log_dict(values, sync_dist=True)
 

@@ -21,11 +21,11 @@ from igconv_sr.data import MixedScaleData
 from igconv_sr.errors import InputError, NonFiniteError
 from igconv_sr.evaluation import evaluate
 from igconv_sr.launch import Launch
-from igconv_sr.metrics import STANDARD
+from igconv_sr.metrics import STANDARD, mean_scores
 from igconv_sr.network import Bicubic, SRNet
 from igconv_sr.picture import save_side_by_side
-from igconv_sr.report_table import print_scores
-from igconv_sr.results import to_results, write_results
+from igconv_sr.report_table import print_gains
+from igconv_sr.results import source, write_results
 from igconv_sr.task import SuperResolution
 
 
@@ -56,7 +56,6 @@ def train(config: DictConfig) -> None:
         instantiate(config.loss),
         instantiate(config.optim.optimizer),
         instantiate(config.optim.scheduler),
-        data.benchmark.name,
         config.trainer.log_every_n_steps,
     )
     trainer = _trainer(config, data, task.net, folder)
@@ -181,8 +180,9 @@ def _finish(trainer: Trainer, data: MixedScaleData, folder: Path) -> None:
     weights, picture = folder / "model.safetensors", folder / "side_by_side.png"
     save_safetensors(net, card, weights)
     params = sum(parameter.numel() for parameter in net.parameters())
-    write_results(to_results(scores, card, params, STANDARD, str(last)), folder)
+    made_by = source(card, params, STANDARD.name, str(last))
+    write_results(scores, made_by, [data.benchmark], folder)
     save_side_by_side(net, data.benchmark, data.scales, picture)
-    print_scores(f"{card.model} + {card.upsampler_name}", scores, bicubic)
+    print_gains(made_by.title, mean_scores(scores), mean_scores(bicubic))
     say(f"Checkpoint   {last}\nWeights      {weights}\nSide by side {picture}")
     say(f"Results in {folder}")

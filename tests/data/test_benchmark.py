@@ -47,6 +47,30 @@ def test_lr_images_are_made_where_there_are_none(tmp_path: Path, layout: str) ->
     assert np.array_equal(as_array(item.hr), hr[:12, :8])
 
 
+@pytest.mark.parametrize(("scale", "lr", "hr"), [(2.5, (10, 8), (25, 20)), (1.6, (15, 10), (24, 16))])
+def test_sizes_at_scales_between_whole_ones(tmp_path: Path, scale: float, lr: tuple[int, ...], hr: tuple[int, ...]):
+    """HR is cropped until LR has whole pixels: to multiples of 5 and of 8."""
+    pixels = save(tmp_path / "x.png", 27, 21)
+    (item,) = BenchmarkImages([find_benchmark(tmp_path)], [scale])
+    assert (item.lr.shape[-2:], item.hr.shape[-2:]) == (lr, hr)
+    assert np.array_equal(as_array(item.hr), pixels[: hr[0], : hr[1]])
+    assert torch.equal(item.lr, imresize_uint8(item.hr, 1 / scale))
+
+
+def test_lr_images_made_by_pillow(tmp_path: Path) -> None:
+    pixels = save(tmp_path / "HR" / "x.png", 25, 18)
+    save(tmp_path / "LR_bicubic" / "X6" / "xx6.png", 4, 3)
+    (item,) = BenchmarkImages([find_benchmark(tmp_path)], [6], lr_kernel=lambda _: "pil")
+    expected = Image.fromarray(pixels[:24, :18]).resize((3, 4), Image.Resampling.BICUBIC)
+    assert np.array_equal(as_array(item.lr), np.asarray(expected)), "LR files are MATLAB's"
+
+
+def test_files_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
+    for name in ("a/1.png", "b/1.png", "b/2.png"):
+        save(tmp_path / name, 12, 12)
+    assert [item.name for item in BenchmarkImages([find_benchmark(tmp_path)], [2])] == ["a/1.png", "b/1.png", "b/2.png"]
+
+
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_lr_made_equals_the_lr_files_of_set5(scale: int) -> None:
     found = find_benchmark(shared("data", "benchmarks", "Set5"))

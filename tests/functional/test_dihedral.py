@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from igconv_sr.functional import dihedral_mean, dihedral_transform
+from igconv_sr.functional import dihedral_inverse, dihedral_mean, dihedral_transform
 from igconv_sr.functional.dihedral import GROUP_ORDER
 
 SQUARE = torch.arange(9).view(3, 3)
@@ -42,6 +42,12 @@ def test_elements_flip_first_and_then_turn(element: int) -> None:
     expected = np.flip(image.numpy(), -1) if element >= 4 else image.numpy()
     expected = np.rot90(expected, element % 4, axes=(-2, -1))
     assert np.array_equal(dihedral_transform(image, element).numpy(), expected)
+
+
+@pytest.mark.parametrize("element", ELEMENTS)
+def test_inverses_undo(element: int) -> None:
+    image = torch.rand(2, 3, 4, 5)
+    assert torch.equal(dihedral_inverse(dihedral_transform(image, element), element), image)
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 5])

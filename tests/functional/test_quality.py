@@ -7,6 +7,7 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from igconv_sr.errors import InputError
 from igconv_sr.functional import psnr, rgb_to_y, ssim
@@ -58,6 +59,18 @@ def test_ssim_equals_scikit_image_on_the_valid_region() -> None:
             a[0], b[0], data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
         )
         assert value.item() == pytest.approx(expected, abs=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 96, 133), (3, 1, 41, 30), (2, 3, 50, 64)], ids=str)
+@pytest.mark.parametrize("noise", [0.0, 0.7, 12.0])
+def test_ssim_equals_the_inner_part_of_torchmetrics(shape: tuple[int, ...], noise: float) -> None:
+    sr, hr = (image.round() for image in pair(*shape, noise=noise))
+    _, similarity = structural_similarity_index_measure(
+        sr, hr, data_range=255.0, sigma=1.5, kernel_size=11, reduction="none", return_full_image=True
+    )
+    expected = similarity[..., 5:-5, 5:-5].mean(dim=(1, 2, 3))
+    assert torch.allclose(ssim(sr, hr), expected, rtol=0, atol=1e-12)
+    assert (noise == 0) == bool((ssim(sr, hr) == 1).all())
 
 
 @pytest.mark.parametrize("size", [(11, 11), (13, 16)], ids=str)

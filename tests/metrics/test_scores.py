@@ -1,4 +1,4 @@
-"""The protocol against the published rows of bicubic, and the means against NumPy."""
+"""Scores per image and their means: against the published rows of bicubic, and against NumPy."""
 
 import csv
 import math
@@ -11,9 +11,9 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from conftest import shared
-from igconv_sr.data import BenchmarkImages, find_benchmark
+from igconv_sr.data import BenchmarkImages, BenchmarkItem, find_benchmark
 from igconv_sr.errors import InputError
-from igconv_sr.metrics import STANDARD, BenchmarkScores, Score
+from igconv_sr.metrics import STANDARD, ImageScore, Score, ScoreCollector, mean_scores
 from igconv_sr.network import Bicubic
 
 
@@ -33,16 +33,15 @@ def published(benchmark: str, scale: int) -> Published:
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize("benchmark", ["Set5", pytest.param("Set14", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("benchmark", ["Set5", "Set14"])
 def test_bicubic_scores_as_published(benchmark: str, scale: int) -> None:
-    scores = BenchmarkScores([benchmark], [scale], STANDARD)
+    scores = ScoreCollector(STANDARD)
     for item in BenchmarkImages([find_benchmark(shared("data", "benchmarks", benchmark))], [scale]):
-        sr = Bicubic()(item.lr / 255, scale)
-        scores.update(item.benchmark, item.scale, sr, item.hr / 255, item.gray)
-    (score,) = scores.compute()
+        scores.update(item, Bicubic()(item.lr / 255, scale))
+    (score,) = mean_scores(scores.gather())
     expected = published(benchmark, scale)
-    assert score.psnr_y == pytest.approx(expected.psnr, abs=0.03)
-    assert score.ssim_y == pytest.approx(expected.ssim, abs=0.0015)
+    assert score.values["psnr_y"] == pytest.approx(expected.psnr, abs=0.03)
+    assert score.values["ssim_y"] == pytest.approx(expected.ssim, abs=0.0015)
 
 
 def pictures(count: int, side: int = 24, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -65,77 +64,87 @@ def by_hand(sr: Tensor, hr: Tensor, scale: int, gray: bool = False) -> tuple[flo
     return psnr_y, similarity, psnr_rgb
 
 
-def assert_means(score: Score, images: list[tuple[float, float, float]]) -> None:
-    assert score.images == len(images)
-    ours = (score.psnr_y, score.ssim_y, score.psnr_rgb)
-    assert ours == pytest.approx(np.mean(images, axis=0), abs=1e-5)
+def item(hr: Tensor, scale: float, name: str = "x", benchmark: str = "A", gray: bool = False) -> BenchmarkItem:
+    return BenchmarkItem(benchmark, name, scale, torch.empty(0), (hr * 255).round().to(torch.uint8)[None], gray)
 
 
-def test_scores_are_means_over_images_whatever_the_updates() -> None:
-    sr, hr = pictures(5)
-    scores = BenchmarkScores(["A", "B"], [2, 3], STANDARD)
-    scores.update("A", 2, sr[:2], hr[:2])
-    scores.update("A", 2, sr[2:3], hr[2:3])
-    scores.update("B", 3, sr[3:], hr[3:])
-    first, second = scores.compute()
-    assert (first.benchmark, first.scale, second.benchmark, second.scale) == ("A", 2, "B", 3)
-    assert_means(first, [by_hand(a, b, 2) for a, b in zip(sr[:3], hr[:3], strict=True)])
-    assert_means(second, [by_hand(a, b, 3) for a, b in zip(sr[3:], hr[3:], strict=True)])
+def score(sr: Tensor, hr: Tensor, scale: float, gray: bool = False) -> tuple[float, ...]:
+    """One image: (PSNR of luma, SSIM of luma, PSNR of RGB)."""
+    scores = ScoreCollector(STANDARD)
+    scores.update(item(hr, scale, gray=gray), sr[None])
+    (found,) = scores.gather()
+    assert list(found.values) == ["psnr_y", "ssim_y", "psnr_rgb"]
+    return tuple(found.values.values())
 
 
-def test_two_processes_add_up_to_one() -> None:
-    """The states are sums, merged as torchmetrics merges those of the ranks."""
-    sr, hr = pictures(3)
-    ranks = [BenchmarkScores(["A"], [2], STANDARD) for _ in range(2)]
-    ranks[0].update("A", 2, sr[:2], hr[:2])
-    ranks[1].update("A", 2, sr[2:], hr[2:])
-    ranks[0].merge_state(ranks[1])
-    (score,) = ranks[0].compute()
-    assert_means(score, [by_hand(a, b, 2) for a, b in zip(sr, hr, strict=True)])
+@pytest.mark.parametrize("scale", [2, 3])
+def test_scores_of_images_are_those_by_hand(scale: int) -> None:
+    for sr, hr in zip(*pictures(3), strict=True):
+        assert score(sr, hr, scale) == pytest.approx(by_hand(sr, hr, scale), abs=1e-5)
 
 
-def test_reset_forgets() -> None:
-    sr, hr = pictures(2)
-    scores = BenchmarkScores(["A"], [2], STANDARD)
-    scores.update("A", 2, sr[:1], hr[:1])
-    scores.reset()
-    scores.update("A", 2, sr[1:], hr[1:])
-    assert_means(scores.compute()[0], [by_hand(sr[1], hr[1], 2)])
+def test_gathering_sorts_and_forgets() -> None:
+    sr, hr = pictures(4)
+    scores = ScoreCollector(STANDARD)
+    places = [("B", 2, "x"), ("A", 3, "x"), ("A", 2, "y"), ("A", 2, "x")]
+    for (benchmark, scale, name), a, b in zip(places, sr, hr, strict=True):
+        scores.update(item(b, scale, name, benchmark), a[None], {"lpips": torch.tensor(0.5)})
+    found = scores.gather()
+    assert [(s.benchmark, s.scale, s.image) for s in found] == sorted(places)
+    assert [s.values["psnr_y"] for s in found] == [score(sr[n], hr[n], places[n][1])[0] for n in (3, 2, 1, 0)]
+    assert all(s.values["lpips"] == 0.5 for s in found)
+    assert scores.gather() == []
+
+
+def test_means_are_per_benchmark_and_scale_and_the_same_in_any_order() -> None:
+    random = np.random.default_rng(0)
+    cells = [("B", 2), ("A", 3), ("A", 2)]
+    images = [
+        ImageScore(*cells[n % 3][:1], str(n), cells[n % 3][1], {"psnr_y": 10.0 ** random.uniform(-8, 8)})
+        for n in range(31)
+    ]
+    means = mean_scores(images)
+    assert [(m.benchmark, m.scale, m.images) for m in means] == [("B", 2, 11), ("A", 3, 10), ("A", 2, 10)]
+    assert means[1].values["psnr_y"] == pytest.approx(np.mean([s.values["psnr_y"] for s in images[1::3]]))
+    shuffled = mean_scores([images[n] for n in random.permutation(31)])
+    assert sorted(shuffled) == sorted(means), "equal to the last bit"
+
+
+def test_an_exact_image_has_infinite_psnr_and_so_has_the_mean() -> None:
+    _, hr = pictures(1)
+    assert score(hr[0], hr[0], 2) == (math.inf, 1, math.inf)
+    means = mean_scores([ImageScore("A", "x", 2, {"psnr_y": math.inf}), ImageScore("A", "y", 2, {"psnr_y": 30.0})])
+    assert means == [Score("A", 2, 2, {"psnr_y": math.inf})]
 
 
 def test_a_gray_file_is_its_own_luma() -> None:
     """Read as colour its luma has limited range, and a PSNR higher by 20·log10(255/219) = 1.32 dB."""
-    sr, hr = (image[:, :1].expand(-1, 3, -1, -1) for image in pictures(1))
-    scores = BenchmarkScores(["gray", "colour"], [2], STANDARD)
-    scores.update("gray", 2, sr, hr, gray=True)
-    scores.update("colour", 2, sr, hr)
-    gray, colour = scores.compute()
-    assert_means(gray, [by_hand(sr[0], hr[0], 2, gray=True)])
-    assert gray.psnr_y == pytest.approx(gray.psnr_rgb, abs=1e-9)
-    assert colour.psnr_y - gray.psnr_y == pytest.approx(20 * math.log10(255 / 219), abs=1e-5)
+    sr, hr = (image[:, :1].expand(-1, 3, -1, -1)[0] for image in pictures(1))
+    gray, colour = score(sr, hr, 2, gray=True), score(sr, hr, 2)
+    assert gray == pytest.approx(by_hand(sr, hr, 2, gray=True), abs=1e-5)
+    assert gray[0] == pytest.approx(gray[2], abs=1e-9)
+    assert colour[0] - gray[0] == pytest.approx(20 * math.log10(255 / 219), abs=1e-5)
 
 
-def test_border_pixels_do_not_count() -> None:
-    sr, hr = pictures(1)
-    spoilt = torch.full_like(sr, 0.5)
-    spoilt[..., 3:-3, 3:-3] = sr[..., 3:-3, 3:-3]
-    scores = BenchmarkScores(["whole", "spoilt"], [3], STANDARD)
-    scores.update("whole", 3, sr, hr)
-    scores.update("spoilt", 3, spoilt, hr)
-    whole, other = scores.compute()
-    assert whole[2:] == other[2:]
+@pytest.mark.parametrize(("scale", "border"), [(3, 3), (2.5, 3)])
+def test_border_pixels_do_not_count(scale: float, border: int) -> None:
+    (sr,), (hr,) = pictures(1)
+    inner = (..., slice(border, -border), slice(border, -border))
+    spoilt, other = torch.full_like(sr, 0.5), sr.clone()
+    spoilt[inner] = sr[inner]
+    assert score(spoilt, hr, scale) == score(sr, hr, scale)
+    other[:, border, 12] = 0.5
+    assert score(other, hr, scale) != score(sr, hr, scale)
 
 
 @pytest.mark.parametrize(("side", "scale"), [(14, 2), (18, 4), (8, 4), (2, 4)])
-def test_images_too_small_for_the_protocol_are_refused(side: int, scale: int) -> None:
+def test_images_too_small_for_the_protocol_are_refused_by_name(side: int, scale: int) -> None:
     """Less than SSIM's 11 pixels are left inside the border."""
-    sr, hr = pictures(1, side)
-    with pytest.raises(InputError, match="at least 11×11"):
-        BenchmarkScores(["A"], [scale], STANDARD).update("A", scale, sr, hr)
+    (sr,), (hr,) = pictures(1, side)
+    with pytest.raises(InputError, match=f"^x of A at ×{scale}: .*at least 11×11"):
+        score(sr, hr, scale)
 
 
 def test_the_smallest_image_that_fits_is_scored() -> None:
-    sr, hr = pictures(1, 15)
-    scores = BenchmarkScores(["A"], [2], STANDARD)
-    scores.update("A", 2, sr, hr)
-    assert_means(scores.compute()[0], [by_hand(sr[0], hr[0], 2)])
+    (sr,), (hr,) = pictures(1, 15)
+    assert score(sr, hr, 2) == pytest.approx(by_hand(sr, hr, 2), abs=1e-5)

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from igconv_sr.bench.attention import attention
 from igconv_sr.bench.comparison import Comparison, Measurement, measure
 from igconv_sr.bench.data import ROWS, STEP, data
+from igconv_sr.bench.evaluation import evaluation
 from igconv_sr.bench.hit_srf import hit_srf
 from igconv_sr.bench.hypernet import SHARE_MODELS, hypernet, share_of_step
 from igconv_sr.bench.latency import upsampler_costs
@@ -32,6 +33,7 @@ COMPARISONS: dict[str, Callable[[], Iterable[Comparison]]] = {
     "mixed": mixed,
     "hypernet": hypernet,
     "data": data,
+    "evaluation": evaluation,
 }
 TABLES = ("share", "models", "latency")
 

@@ -11,6 +11,7 @@ from igconv_sr.data import BenchmarkItem
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.network import SRNet
 from igconv_sr.task import SuperResolution
+from igconv_sr.upsamplers.scales import check_scale
 
 _SIDE = 192
 """HR pixels of a panel."""
@@ -20,7 +21,7 @@ class ImagePanels(Callback):
     """After each validation logs one row per scale: LR enlarged, bicubic, SR, HR, cut from the image's middle."""
 
     def __init__(self) -> None:
-        self._panels: dict[int, Tensor] = {}
+        self._panels: dict[float, Tensor] = {}
 
     def on_validation_batch_end(
         self,
@@ -54,10 +55,10 @@ def _image_loggers(trainer: Trainer) -> list[Logger]:
 
 def _panel(net: SRNet, item: BenchmarkItem) -> Tensor:
     """(3,side,4·side) in [0,1]."""
-    side = _SIDE // item.scale
+    scale = check_scale(item.scale)
+    side = _SIDE // scale
     top, left = (max(size - side, 0) // 2 for size in item.lr.shape[-2:])
     lr = item.lr[..., top : top + side, left : left + side] / 255
-    scale = item.scale
     hr = item.hr[..., top * scale : (top + side) * scale, left * scale : (left + side) * scale] / 255
     nearest = lr.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
     with torch.no_grad():

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from igconv_sr.data.crops import Batch, CropBatch
     from igconv_sr.data.datamodule import MixedScaleData, SampleData
     from igconv_sr.data.folders import FolderData, MixData, PublishedData
+    from igconv_sr.data.prefetch import Prefetch
 
 _MODULES = {
     "Batch": "crops",
@@ -23,6 +24,7 @@ _MODULES = {
     "FolderData": "folders",
     "MixData": "folders",
     "MixedScaleData": "datamodule",
+    "Prefetch": "prefetch",
     "PublishedData": "folders",
     "SampleData": "datamodule",
     "find_benchmark": "benchmark",
@@ -39,6 +41,7 @@ __all__ = [
     "FolderData",
     "MixData",
     "MixedScaleData",
+    "Prefetch",
     "PublishedData",
     "SampleData",
     "find_benchmark",

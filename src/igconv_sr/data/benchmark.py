@@ -1,11 +1,14 @@
 """Whole images with their LR versions, for validation and evaluation."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -15,6 +18,9 @@ from igconv_sr.datasets.pairing import image_name
 from igconv_sr.datasets.walk import list_images
 from igconv_sr.errors import InputError
 from igconv_sr.functional.imresize import imresize_uint8
+from igconv_sr.functional.paired_size import paired_size, scale_fraction
+
+LrKernel = Literal["matlab", "pil"]
 
 
 class BenchmarkItem(NamedTuple):
@@ -25,13 +31,13 @@ class BenchmarkItem(NamedTuple):
         name: Name of the image.
         scale: r.
         lr: (1,3,H,W) uint8.
-        hr: (1,3,r·H,r·W) uint8.
+        hr: (1,3,r·H,r·W) uint8; both sizes by :func:`igconv_sr.functional.paired_size`.
         gray: Whether the HR file holds a single channel.
     """
 
     benchmark: str
     name: str
-    scale: int
+    scale: float
     lr: Tensor
     hr: Tensor
     gray: bool
@@ -53,13 +59,22 @@ class Benchmark:
     lr_files: Mapping[int, Mapping[Path, Path]] = field(default_factory=dict)
     own_files: Mapping[int, tuple[Path, ...]] = field(default_factory=dict)
 
-    def files_at(self, scale: int) -> tuple[Path, ...]:
+    def files_at(self, scale: float) -> tuple[Path, ...]:
         """HR files at one scale."""
-        return self.own_files.get(scale, self.files)
+        return next((files for own, files in self.own_files.items() if own == scale), self.files)
 
-    def lr_file(self, hr: Path, scale: int) -> Path | None:
+    def images_at(self, scale: float) -> list[tuple[str, Path]]:
+        """Names and HR files of the images: names of the files, or where two would be the same, their paths."""
+        files = self.files_at(scale)
+        names = [image_name(path) for path in files]
+        if len(set(names)) < len(names):
+            root = os.path.commonpath([path.parent for path in files])
+            names = [path.relative_to(root).as_posix() for path in files]
+        return list(zip(names, files, strict=True))
+
+    def lr_file(self, hr: Path, scale: float) -> Path | None:
         """The LR file that belongs to an HR file, which may be missing; None where it is to be made."""
-        return self.lr_files.get(scale, {}).get(hr)
+        return next((files.get(hr) for own, files in self.lr_files.items() if own == scale), None)
 
 
 def find_benchmarks(folder: Path) -> list[Benchmark]:
@@ -102,13 +117,25 @@ class BenchmarkImages(Dataset[BenchmarkItem]):
         scales: The scales.
         rank: This process.
         world_size: W.
+        lr_kernel: What the LR images of a scale are made by; LR files are taken to be MATLAB's. MATLAB's by default.
     """
 
     def __init__(
-        self, benchmarks: Sequence[Benchmark], scales: Sequence[int], rank: int = 0, world_size: int = 1
+        self,
+        benchmarks: Sequence[Benchmark],
+        scales: Sequence[float],
+        rank: int = 0,
+        world_size: int = 1,
+        lr_kernel: Callable[[float], LrKernel] | None = None,
     ) -> None:
-        items = [(b, path, scale) for b in benchmarks for scale in scales for path in b.files_at(scale)]
+        items = [
+            (benchmark, path, name, scale)
+            for benchmark in benchmarks
+            for scale in scales
+            for name, path in benchmark.images_at(scale)
+        ]
         self.items = items[rank::world_size]
+        self.lr_kernel = lr_kernel
 
     def __len__(self) -> int:
         return len(self.items)
@@ -119,38 +146,48 @@ class BenchmarkImages(Dataset[BenchmarkItem]):
         Raises:
             InputError: If a file cannot be read, an LR file is missing or the sizes disagree.
         """
-        benchmark, path, scale = self.items[index]
+        benchmark, path, name, scale = self.items[index]
         pixels, gray = read_rgb_and_gray(path)
         hr = _to_tensor(pixels)
-        if (lr_path := benchmark.lr_file(path, scale)) is not None:
+        kernel = "matlab" if self.lr_kernel is None else self.lr_kernel(scale)
+        lr_path = benchmark.lr_file(path, scale) if kernel == "matlab" else None
+        if lr_path is not None:
             lr = _to_tensor(read_rgb(lr_path))
             _check_sizes(path, hr, lr_path, lr, scale)
             hr = _crop_to_multiple(hr, scale)
         else:
             _check_at_least_one_pixel(path, hr, scale)
             hr = _crop_to_multiple(hr, scale)
-            lr = imresize_uint8(hr, 1 / scale)
-        return BenchmarkItem(benchmark.name, image_name(path), scale, lr, hr, gray)
+            lr = _reduce(hr, scale, kernel)
+        return BenchmarkItem(benchmark.name, name, scale, lr, hr, gray)
 
 
 def _to_tensor(pixels: UInt8Image) -> Tensor:
     return torch.tensor(pixels).permute(2, 0, 1).unsqueeze(0)
 
 
-def _crop_to_multiple(hr: Tensor, scale: int) -> Tensor:
-    height, width = (size // scale * scale for size in hr.shape[-2:])
+def _reduce(hr: Tensor, scale: float, kernel: LrKernel) -> Tensor:
+    if kernel == "matlab":
+        return imresize_uint8(hr, 1 / scale)
+    height, width = (paired_size(size, scale)[0] for size in hr.shape[-2:])
+    image = Image.fromarray(hr[0].permute(1, 2, 0).numpy())
+    return _to_tensor(np.asarray(image.resize((width, height), Image.Resampling.BICUBIC)))
+
+
+def _crop_to_multiple(hr: Tensor, scale: float) -> Tensor:
+    height, width = (paired_size(size, scale)[1] for size in hr.shape[-2:])
     return hr[..., :height, :width].contiguous()
 
 
-def _check_at_least_one_pixel(path: Path, hr: Tensor, scale: int) -> None:
-    if min(hr.shape[-2:]) < scale:
-        raise InputError(f"{path} has {hr.shape[-1]}×{hr.shape[-2]} pixels, too few for ×{scale}; remove it")
+def _check_at_least_one_pixel(path: Path, hr: Tensor, scale: float) -> None:
+    if min(hr.shape[-2:]) < scale_fraction(scale).numerator:
+        raise InputError(f"{path} has {hr.shape[-1]}×{hr.shape[-2]} pixels, too few for ×{scale:g}; remove it")
 
 
-def _check_sizes(path: Path, hr: Tensor, lr_path: Path, lr: Tensor, scale: int) -> None:
-    if any(big // scale != small for big, small in zip(hr.shape[-2:], lr.shape[-2:], strict=True)):
+def _check_sizes(path: Path, hr: Tensor, lr_path: Path, lr: Tensor, scale: float) -> None:
+    height, width = (paired_size(size, scale)[0] for size in hr.shape[-2:])
+    if lr.shape[-2:] != (height, width):
         raise InputError(
             f"{lr_path} has {lr.shape[-1]}×{lr.shape[-2]} pixels, but {path} with {hr.shape[-1]}×{hr.shape[-2]} "
-            f"needs {hr.shape[-1] // scale}×{hr.shape[-2] // scale} at ×{scale}; "
-            f"mend the pair, or remove {lr_path.parent} to have LR images made"
+            f"needs {width}×{height} at ×{scale:g}; mend the pair, or remove {lr_path.parent} to have LR images made"
         )

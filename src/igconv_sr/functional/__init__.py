@@ -1,16 +1,20 @@
 """Pure functions on tensors."""
 
 from igconv_sr.functional.colour import rgb_to_y
-from igconv_sr.functional.dihedral import dihedral_mean, dihedral_transform
+from igconv_sr.functional.dihedral import dihedral_inverse, dihedral_mean, dihedral_transform
 from igconv_sr.functional.imresize import imresize, imresize_uint8
+from igconv_sr.functional.paired_size import paired_size, scale_fraction
 from igconv_sr.functional.quality import psnr, ssim
 
 __all__ = [
+    "dihedral_inverse",
     "dihedral_mean",
     "dihedral_transform",
     "imresize",
     "imresize_uint8",
+    "paired_size",
     "psnr",
     "rgb_to_y",
+    "scale_fraction",
     "ssim",
 ]

@@ -16,6 +16,12 @@ def dihedral_transform(image: Tensor, element: int) -> Tensor:
     return flipped.rot90(element & 3, (-2, -1))
 
 
+def dihedral_inverse(image: Tensor, element: int) -> Tensor:
+    """Undoes :func:`dihedral_transform` with the same element, on (…,H,W)."""
+    upright = image.rot90(-(element & 3), (-2, -1))
+    return upright.flip(-1) if element & 4 else upright
+
+
 def dihedral_mean(kernel: Tensor) -> Tensor:
     """Mean of a square kernel's eight flipped and turned copies (FGRep), shape (…,k,k).
 

@@ -1,14 +1,32 @@
-"""Mean PSNR and SSIM per benchmark and scale, over images and over ranks."""
+"""Scores per image, gathered over ranks, and their means per benchmark and scale."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
-from torchmetrics import Metric
 
-from igconv_sr.functional.quality import psnr, ssim
-from igconv_sr.metrics.protocol import Protocol, luma
+from igconv_sr.data import BenchmarkItem
+from igconv_sr.errors import InputError
+from igconv_sr.metrics.protocol import Protocol
+
+
+class ImageScore(NamedTuple):
+    """One image at one scale.
+
+    Attributes:
+        benchmark: Name of the benchmark.
+        image: Name of the image.
+        scale: r.
+        values: By column of the results: PSNR in dB, SSIM, and what else was asked for.
+    """
+
+    benchmark: str
+    image: str
+    scale: float
+    values: Mapping[str, float]
 
 
 class Score(NamedTuple):
@@ -18,65 +36,82 @@ class Score(NamedTuple):
         benchmark: Name of the benchmark.
         scale: r.
         images: How many.
-        psnr_y: In dB, on luma.
-        ssim_y: On luma.
-        psnr_rgb: In dB, over all three channels.
+        values: As of the images.
     """
 
     benchmark: str
-    scale: int
+    scale: float
     images: int
-    psnr_y: float
-    ssim_y: float
-    psnr_rgb: float
+    values: Mapping[str, float]
 
 
-class BenchmarkScores(Metric):
-    """Collects the scores of all benchmarks and scales; the sums are added up over the ranks.
+class ScoreCollector:
+    """Scores images by a protocol and gathers the scores of all ranks.
 
     Args:
-        benchmarks: Names, in the order of the results.
-        scales: Scales, likewise.
         protocol: How images are compared.
-
-    Raises:
-        InputError: On update, if an image is too small for the protocol.
     """
 
-    full_state_update = False
-    sums: Tensor
-    images: Tensor
-
-    def __init__(self, benchmarks: Sequence[str], scales: Sequence[int], protocol: Protocol) -> None:
-        super().__init__()
+    def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
-        self.cells = [(benchmark, scale) for benchmark in benchmarks for scale in scales]
-        self.add_state("sums", torch.zeros(len(self.cells), 3, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("images", torch.zeros(len(self.cells), dtype=torch.int64), dist_reduce_fx="sum")
+        self._scored: list[tuple[BenchmarkItem, dict[str, Tensor]]] = []
 
-    def update(self, benchmark: str, scale: int, sr: Tensor, hr: Tensor, gray: bool = False) -> None:
-        """Adds images.
+    def update(self, item: BenchmarkItem, sr: Tensor, more: Mapping[str, Tensor] | None = None) -> None:
+        """Scores one image; the values stay on the device until they are gathered.
 
         Args:
-            benchmark: Name of the benchmark.
-            scale: r.
-            sr: (B,3,H,W) in [0,1], may overshoot.
-            hr: (B,3,H,W) in [0,1].
-            gray: Whether the HR files hold a single channel.
-        """
-        sr, hr = self.protocol.rgb(sr, hr, scale)
-        sr_y, hr_y = luma(sr, gray), luma(hr, gray)
-        values = torch.stack((psnr(sr_y, hr_y), ssim(sr_y, hr_y), psnr(sr, hr)), dim=1)
-        cell = self.cells.index((benchmark, scale))
-        self.sums[cell] += values.sum(dim=0)
-        self.images[cell] += len(values)
+            item: The image.
+            sr: (1,3,H,W) in [0,1], may overshoot.
+            more: Further values of the image, one number each.
 
-    def compute(self) -> list[Score]:
-        """The means, for every benchmark and scale that has been seen."""
-        means = (self.sums / self.images.unsqueeze(1)).tolist()
-        counts = self.images.tolist()
-        return [
-            Score(benchmark, scale, count, *mean)
-            for (benchmark, scale), count, mean in zip(self.cells, counts, means, strict=True)
-            if count
+        Raises:
+            InputError: If the image is too small for the protocol.
+        """
+        try:
+            values = self.protocol.score(sr, item.hr.double() / 255, item.scale, item.gray)
+        except InputError as error:
+            raise InputError(f"{item.name} of {item.benchmark} at ×{item.scale:g}: {error}") from error
+        nothing = torch.empty(0)
+        self._scored.append((item._replace(lr=nothing, hr=nothing), {**values, **(more or {})}))
+
+    def gather(self) -> list[ImageScore]:
+        """The scores of all ranks, on every rank, sorted by benchmark, scale and image.
+
+        All ranks must call it. It forgets what it gives.
+        """
+        scored, self._scored = self._scored, []
+        own = [
+            ImageScore(item.benchmark, item.name, item.scale, {name: value.item() for name, value in values.items()})
+            for item, values in scored
         ]
+        if not (dist.is_available() and dist.is_initialized()):
+            return sorted(own, key=_order)
+        parts: list[list[ImageScore]] = [[] for _ in range(dist.get_world_size())]
+        dist.all_gather_object(parts, own)
+        return sorted((score for part in parts for score in part), key=_order)
+
+
+def _order(score: ImageScore) -> tuple[str, float, str]:
+    return score.benchmark, score.scale, score.image
+
+
+def mean_scores(images: Iterable[ImageScore]) -> list[Score]:
+    """Means of the per-image values, exact to the last bit and so the same in any order of the images.
+
+    Args:
+        images: All of a benchmark and scale hold the same values.
+
+    Returns:
+        One per benchmark and scale, in the order in which these first appear.
+    """
+    cells: dict[tuple[str, float], list[Mapping[str, float]]] = {}
+    for image in images:
+        cells.setdefault((image.benchmark, image.scale), []).append(image.values)
+    return [
+        Score(benchmark, scale, len(rows), {name: _mean([row[name] for row in rows]) for name in rows[0]})
+        for (benchmark, scale), rows in cells.items()
+    ]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)

@@ -5,12 +5,15 @@ from collections.abc import Iterable
 from igconv_sr.errors import InputError
 
 
-def check_scale(scale: object, available: Iterable[str] | None = None) -> None:
+def check_scale(scale: object, available: Iterable[str] | None = None) -> int:
     """Checks a scale factor.
 
     Args:
         scale: Must be an integer of 2 or more.
         available: Scales that the module has weights for, as strings; None where any will do.
+
+    Returns:
+        The scale.
 
     Raises:
         InputError: With the value and what to do.
@@ -20,3 +23,4 @@ def check_scale(scale: object, available: Iterable[str] | None = None) -> None:
     if available is not None and str(scale) not in (names := list(available)):
         held = ", ".join(f"×{name}" for name in names)
         raise InputError(f"this model has no weights for ×{scale}, only for {held}")
+    return scale
