@@ -8,8 +8,8 @@
 - Of a file with several pictures (animated PNG or WebP, pages of a TIFF) the first is taken, the one that a viewer
   without animation shows.
 - The content says what a file is, not its suffix.
-- Files that are empty, cut short, damaged or no images are refused, and so are pictures of more than 178,956,970 pixels,
-  twice ``PIL.Image.MAX_IMAGE_PIXELS``: cut them into parts.
+- Files that are empty, cut short, damaged or no images are refused, and so are pictures of more than 178,956,970
+  pixels, twice ``PIL.Image.MAX_IMAGE_PIXELS``: cut them into parts.
 
 Plain 8-bit RGB PNG files are decoded by kornia-rs, three to four times faster than by Pillow, which reads all others.
 """
