@@ -15,7 +15,7 @@ from torch.utils.data import Dataset, Sampler
 
 from igconv_sr.data.images import UInt8Image
 from igconv_sr.data.schedule import ScaleSchedule, row_scales
-from igconv_sr.data.store import ImageStore
+from igconv_sr.data.store import ImageSource
 from igconv_sr.errors import InputError
 from igconv_sr.functional.dihedral import GROUP_ORDER
 
@@ -93,7 +93,7 @@ class MixedScaleCrops(Dataset[CropBatch]):
 
     def __init__(
         self,
-        store: ImageStore,
+        store: ImageSource,
         scales: Sequence[int],
         lr_patch_size: int,
         schedule: ScaleSchedule,

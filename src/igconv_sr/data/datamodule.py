@@ -16,7 +16,9 @@ from igconv_sr.data.crops import CropBatch, Layout, MixedScaleCrops, StepSampler
 from igconv_sr.data.images import list_images
 from igconv_sr.data.sample import TRAINING_PHOTOGRAPHS, VALIDATION_PHOTOGRAPHS
 from igconv_sr.data.schedule import ScaleSchedule
-from igconv_sr.data.store import ImageStore, build_store
+from igconv_sr.data.storage import Storage, check_storage, open_images
+from igconv_sr.data.store import ImageSource
+from igconv_sr.data.tar_shards import is_shard, list_shards
 from igconv_sr.errors import InputError
 from igconv_sr.upsamplers.scales import check_scale
 
@@ -36,6 +38,7 @@ class MixedScaleData(LightningDataModule):
         seed: Seed of the run.
         cache_dir: Holds the decoded images.
         num_workers: Processes that cut crops; 0 cuts them in the training process.
+        storage: See :data:`igconv_sr.data.storage.Storage`.
 
     Raises:
         InputError: If a scale is not an integer of 2 or more, or a size is not positive.
@@ -55,6 +58,7 @@ class MixedScaleData(LightningDataModule):
         seed: int,
         cache_dir: str,
         num_workers: int,
+        storage: Storage = "decoded",
     ) -> None:
         super().__init__()
         for scale in scales:
@@ -64,15 +68,18 @@ class MixedScaleData(LightningDataModule):
                 raise InputError(f"data.{key} must be at least 1, got {value}")
         if scale_schedule not in ("all", "synchronised", "per_rank"):
             raise InputError(f"data.scale_schedule must be all, synchronised or per_rank, got {scale_schedule!r}")
+        check_storage(storage, train_files)
+        self.storage = storage
         self.dataset_name, self.train_files, self.valid_files = name, list(train_files), list(valid_files)
         self.scales, self.lr_patch_size, self.global_batch_size = tuple(scales), lr_patch_size, global_batch_size
         self.max_batch_per_device, self.scale_schedule = max_batch_per_device, scale_schedule
         self.seed, self.cache, self.num_workers = seed, Path(cache_dir), num_workers
-        self.store: ImageStore | None = None
+        self.store: ImageSource | None = None
 
     def describe(self) -> str:
         """One line that says what is trained on."""
-        return f"Data: {self.dataset_name}, {len(self.train_files)} images, {len(self.valid_files)} for validation"
+        kind = "shards" if is_shard(self.train_files[0]) else "images"
+        return f"Data: {self.dataset_name}, {len(self.train_files)} {kind}, {len(self.valid_files)} for validation"
 
     @property
     def benchmark(self) -> Benchmark:
@@ -96,14 +103,14 @@ class MixedScaleData(LightningDataModule):
         return per_device // rows
 
     def prepare_data(self) -> None:
-        """Decodes the images, once per machine."""
-        build_store(self.train_files, self.cache)
+        """Decodes or measures the images, once per machine."""
+        open_images(self.train_files, self.cache, self.storage)
 
     def setup(self, stage: str) -> None:
         """Opens the store and says which images are too small for some scale."""
         if stage != "fit":
             return
-        self.store = build_store(self.train_files, self.cache)
+        self.store = open_images(self.train_files, self.cache, self.storage)
         smallest = self.store.sizes.min(axis=1)
         for scale in self.scales:
             too_small = int((smallest // scale < self.lr_patch_size).sum())
@@ -183,7 +190,7 @@ class FolderData(MixedScaleData):
         self, name: str, root: str, train_folder: str = ".", valid_folder: str | None = None, **crops: Any
     ) -> None:
         self.folder = Path(root).expanduser() / train_folder
-        train_files = list_images(self.folder)
+        train_files = list_shards(self.folder) or list_images(self.folder)
         if valid_folder is not None:
             valid_files = list_images(Path(root).expanduser() / valid_folder)
         else:
@@ -196,6 +203,8 @@ class FolderData(MixedScaleData):
 
 
 def _hold_out(files: list[Path], folder: Path) -> tuple[list[Path], list[Path]]:
+    if is_shard(files[0]):
+        raise InputError(f"{folder} holds shards; give validation images with data.valid_folder=…")
     if len(files) < 2:
         raise InputError(f"{folder} holds a single image; one more is needed for validation")
     held_out = files[::10][:10]

@@ -16,10 +16,9 @@ Plain 8-bit RGB PNG files are decoded by kornia-rs, three to four times faster t
 
 import contextlib
 import io
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -33,9 +32,6 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 _LYING = (5, 6, 7, 8)
 """EXIF orientations of pictures that are stored lying on their side."""
-
-# Pillow warns at half the size that it refuses.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 UInt8Image = npt.NDArray[np.uint8]
 """(H,W,3), RGB."""
@@ -95,7 +91,7 @@ def read_size(path: Path) -> tuple[int, int]:
         return _size(file)
 
 
-def size_of(file: BinaryIO, name: str) -> tuple[int, int]:
+def size_of(file: IO[bytes], name: str) -> tuple[int, int]:
     """As :func:`read_size`, of an open file.
 
     Args:
@@ -106,7 +102,7 @@ def size_of(file: BinaryIO, name: str) -> tuple[int, int]:
         return _size(file)
 
 
-def _size(file: BinaryIO) -> tuple[int, int]:
+def _size(file: IO[bytes]) -> tuple[int, int]:
     header = read_png_header(file)
     if header is not None and not header.may_be_turned:
         _check_size(header)
@@ -119,7 +115,7 @@ def _size(file: BinaryIO) -> tuple[int, int]:
         return (width, height) if lying else (height, width)
 
 
-def _decode(file: BinaryIO) -> tuple[UInt8Image, bool]:
+def _decode(file: IO[bytes]) -> tuple[UInt8Image, bool]:
     header = read_png_header(file)
     file.seek(0)
     if header is not None and header.plain:

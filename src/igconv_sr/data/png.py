@@ -1,7 +1,7 @@
 """Plain PNG files, 8-bit RGB without anything that changes the picture, decoded several times faster than by Pillow."""
 
 import struct
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,7 @@ class PngHeader(NamedTuple):
     may_be_turned: bool
 
 
-def read_png_header(file: BinaryIO) -> PngHeader | None:
+def read_png_header(file: IO[bytes]) -> PngHeader | None:
     """Walks the chunks of a PNG file; None if it is no PNG file or not whole.
 
     Args:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,23 @@ _BYTES_PER_PIXEL = 12
 
 Sizes = npt.NDArray[np.int64]
 """(N,2): heights and widths."""
+
+
+class ImageSource(Protocol):
+    """What crops are cut from: images by number, in any order, with their names and sizes known beforehand."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """File names of the images."""
+
+    @property
+    def sizes(self) -> Sizes:
+        """(N,2) heights and widths."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> UInt8Image:
+        """(H,W,3) uint8."""
 
 
 class Place(NamedTuple):
