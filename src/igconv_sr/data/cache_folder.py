@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,17 +26,18 @@ def digest_of(files: Sequence[Path], kind: str) -> str:
         InputError: If a file does not exist.
     """
     digest = hashlib.sha256(f"{kind}\n".encode())
-    # Resolving every path takes most of the time; files of one folder share the answer.
-    resolved: dict[Path, Path] = {}
-    for path in files:
-        folder = path.parent
-        if folder not in resolved:
-            resolved[folder] = folder.resolve()
+    # A million files must not take a million objects and system calls more than needed: strings instead of paths,
+    # and files of one folder share its real name.
+    real_folders: dict[str, str] = {}
+    for path in map(os.fspath, files):
+        folder, name = os.path.split(path)
+        if folder not in real_folders:
+            real_folders[folder] = os.path.realpath(folder or os.curdir)
         try:
-            status = path.stat()
+            status = os.stat(path)  # noqa: PTH116 (half the time of Path.stat)
         except FileNotFoundError as error:
             raise InputError(f"{path} does not exist") from error
-        digest.update(f"{resolved[folder]}/{path.name}\t{status.st_size}\t{status.st_mtime_ns}\n".encode())
+        digest.update(f"{real_folders[folder]}/{name}\t{status.st_size}\t{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -50,21 +50,22 @@ class ImageSource(Protocol):
         """(H,W,3) uint8."""
 
 
-class Place(NamedTuple):
-    """Where an image's pixels lie: number of the shard, and first byte in it."""
+class Places(NamedTuple):
+    """Where each image's pixels lie: number of the shard, and first byte in it."""
 
-    shard: int
-    offset: int
+    shards: list[int]
+    offsets: list[int]
 
 
-def places(sizes: Sizes, shard_bytes: int) -> list[Place]:
+def places(sizes: Sizes, shard_bytes: int) -> Places:
     """Shares whole images out over shards, in order."""
-    found, shard, end = [], 0, 0
-    for area in sizes.prod(axis=1) * 3:
-        if end and end + area > shard_bytes:
+    found, shard, end = Places([], []), 0, 0
+    for length in (sizes.prod(axis=1) * 3).tolist():
+        if end and end + length > shard_bytes:
             shard, end = shard + 1, 0
-        found.append(Place(shard, end))
-        end += int(area)
+        found.shards.append(shard)
+        found.offsets.append(end)
+        end += length
     return found
 
 
@@ -83,15 +84,15 @@ class ImageStore:
         index = json.loads((folder / _INDEX).read_text())
         self.folder = folder
         self.names: list[str] = index["names"]
-        self.sizes: Sizes = np.array(index["sizes"], dtype=np.int64)
-        self._places = np.array(places(self.sizes, index["shard_bytes"]), dtype=np.int64)
+        self.sizes: Sizes = np.array(index["sizes"], dtype=np.int64).reshape(-1, 2)
+        self._places = places(self.sizes, index["shard_bytes"])
         self._shards: dict[int, npt.NDArray[np.uint8]] = {}
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> UInt8Image:
-        shard, offset = (int(value) for value in self._places[index])
+        shard, offset = self._places.shards[index], self._places.offsets[index]
         if shard not in self._shards:
             self._shards[shard] = np.memmap(self.folder / _shard_name(shard), dtype=np.uint8, mode="r")
         height, width = (int(value) for value in self.sizes[index])
@@ -131,9 +132,9 @@ def build_store(files: Sequence[Path], cache: Path) -> ImageStore:
 
 def _write(files: Sequence[Path], folder: Path) -> None:
     sizes = read_sizes(files)
-    shards = places(sizes, SHARD_BYTES)
-    done = {place.shard for place in shards if (folder / _shard_name(place.shard)).exists()}
-    todo = [i for i, place in enumerate(shards) if place.shard not in done]
+    layout = places(sizes, SHARD_BYTES)
+    done = {shard for shard in set(layout.shards) if (folder / _shard_name(shard)).exists()}
+    todo = [image for image, shard in enumerate(layout.shards) if shard not in done]
     needed = int(sizes[todo].prod(axis=1).sum()) * 3
     _check_space(folder, needed)
     largest = int(sizes.prod(axis=1).max(initial=1)) * _BYTES_PER_PIXEL
@@ -142,8 +143,8 @@ def _write(files: Sequence[Path], folder: Path) -> None:
             worker_pool(max(1, _MEMORY // largest)) as pool,
             progress("Decoding images", len(files), len(files) - len(todo)) as bar,
         ):
-            _decode_all(files, sizes, shards, todo, folder, pool, bar)
-        index = {"names": [path.name for path in files], "sizes": sizes.tolist(), "shard_bytes": SHARD_BYTES}
+            _decode_all(files, sizes, layout, todo, folder, pool, bar)
+        index = {"names": [path.name for path in files], "sizes": sizes.ravel().tolist(), "shard_bytes": SHARD_BYTES}
         (folder / _INDEX).write_text(json.dumps(index))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -164,7 +165,7 @@ def read_sizes(files: Sequence[Path]) -> Sizes:
 def _decode_all(
     files: Sequence[Path],
     sizes: Sizes,
-    shards: Sequence[Place],
+    layout: Places,
     todo: Sequence[int],
     folder: Path,
     pool: ProcessPoolExecutor,
@@ -172,11 +173,11 @@ def _decode_all(
 ) -> None:
     """Hands out the images of two shards at a time, so that nobody waits at the end of one."""
     running: list[tuple[int, list[Future[None]]]] = []
-    for shard, images in itertools.groupby(todo, key=lambda image: shards[image].shard):
+    for shard, images in itertools.groupby(todo, key=lambda image: layout.shards[image]):
         own = [(i, (int(sizes[i][0]), int(sizes[i][1]))) for i in images]
         unfinished = folder / f"{_shard_name(shard)}.partial"
         _reserve(unfinished, sum(height * width * 3 for _, (height, width) in own))
-        jobs = [pool.submit(_decode_into, files[i], size, unfinished, shards[i].offset) for i, size in own]
+        jobs = [pool.submit(_decode_into, files[i], size, unfinished, layout.offsets[i]) for i, size in own]
         running.append((shard, jobs))
         if len(running) > 1:
             _finish(*running.pop(0), folder, bar)
