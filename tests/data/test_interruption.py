@@ -3,10 +3,12 @@
 import contextlib
 import multiprocessing
 import os
+import re
 import resource
 import signal
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 from pathlib import Path
@@ -19,6 +21,7 @@ from PIL import Image
 from igconv_sr.data import store as store_module
 from igconv_sr.data.images import read_rgb
 from igconv_sr.data.store import build_store, store_folder
+from igconv_sr.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 FORK = multiprocessing.get_context("fork")
@@ -151,6 +154,41 @@ def test_the_second_process_waits_and_says_so(tmp_path: Path, files: list[Path])
     assert process.exitcode == 0
     assert len(log.read_text().splitlines()) == 1
     assert np.array_equal(build_store(files, cache)[0], read_rgb(files[0]))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 MiB, where the system lets us mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("mounting a small file system takes root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def build_and_send_error(files: list[Path], cache: Path, result: Connection) -> None:
+    try:
+        build_store(files, cache)
+    except InputError as error:
+        result.send(str(error))
+
+
+def test_a_disk_that_fills_up_meanwhile_is_one_line_and_nothing_is_left(small_disk: Path, files: list[Path]) -> None:
+    cache, files = small_disk / "cache", files * 4
+    ours, theirs = FORK.Pipe()
+    process = FORK.Process(target=build_and_send_error, args=(files, cache, theirs))
+    process.start()
+    assert wait_until(lambda: any(cache.glob("store/*.partial/*.u8")))
+    with contextlib.suppress(OSError), (small_disk / "hog").open("wb", buffering=0) as hog:
+        while True:
+            os.posix_fallocate(hog.fileno(), hog.seek(0, os.SEEK_END), 2**16)
+    assert ours.poll(60)
+    line = ours.recv()
+    process.join()
+    assert re.fullmatch(r"the decoded images take 0\.0\d GiB, but .* has 0\.00 GiB left; .*paths\.cache_dir=…", line)
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+    assert list((cache / "store").iterdir()) == []
 
 
 def peak_of_build(files: list[Path], cache: Path, result: Connection) -> None:
