@@ -42,6 +42,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(autouse=True)
 def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "SHARD_BYTES", 10 * 220 * 200 * 3)
+    monkeypatch.setattr(store_module, "_FEW", 10)  # so that sizes too are read by all cores
 
 
 def start(files: list[Path], cache: Path) -> ForkProcess:

@@ -38,7 +38,7 @@ def peak_bytes_of_processes(call: Callable[[], object]) -> int:
     """As :func:`peak_bytes`, of this process and those that it starts, as the system counts them.
 
     Pages that several of them share count once (proportional set size); the page cache does not count. Looked up every
-    few milliseconds.
+    few milliseconds, one process after the other: while they start, shared pages may count twice.
     """
     before = peak = _held()
     done = threading.Event()

@@ -27,7 +27,7 @@ def store() -> list[Comparison]:
     return [build_against_decode()]
 
 
-def build_against_decode(width: int = 2040, height: int = 1356, repeats: int = 4) -> Comparison:
+def build_against_decode(width: int = 2040, height: int = 1356, repeats: int = 8) -> Comparison:
     """The photographs inside scikit-image, enlarged, with the noise of a sensor; each several times."""
     photographs = (*TRAINING_PHOTOGRAPHS, *VALIDATION_PHOTOGRAPHS)
     # Gone with the last side that uses it.

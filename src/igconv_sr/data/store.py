@@ -25,6 +25,7 @@ SHARD_BYTES = 2 * 2**30
 
 _FORMAT = "store 2"
 _INDEX = "index.json"
+_FEW = 500
 _MEMORY = 640 * 2**20
 _BYTES_PER_PIXEL = 12
 """What the slowest way of reading takes: four of Pillow's picture, some for its copies, the file itself."""
@@ -156,7 +157,9 @@ def read_sizes(files: Sequence[Path]) -> Sizes:
     """Heights and widths from the files' headers, with all cores."""
     with worker_pool() as pool, progress("Reading sizes", len(files)) as bar:
         found = []
-        for size in pool.map(read_size, files, chunksize=32):
+        # Starting processes takes as long as some hundred headers; they start with the first task.
+        few = len(files) < _FEW
+        for size in map(read_size, files) if few else pool.map(read_size, files, chunksize=32):
             found.append(size)
             bar.update()
     return np.array(found, dtype=np.int64).reshape(-1, 2)
