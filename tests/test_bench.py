@@ -1,6 +1,8 @@
 """The benchmark: both sides of a comparison compute the same, the tables count what the paper counts."""
 
 import csv
+import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,13 +24,15 @@ from igconv_sr.bench.data import (
 from igconv_sr.bench.evaluation import ssim_against_torchmetrics
 from igconv_sr.bench.hit_srf import step_against_all_pairs
 from igconv_sr.bench.hypernet import hypernet_against_products
-from igconv_sr.bench.memory import peak_bytes
+from igconv_sr.bench.memory import peak_bytes, peak_bytes_of_processes
 from igconv_sr.bench.mixed import mixed_against_separate
 from igconv_sr.bench.models import model_costs
 from igconv_sr.bench.nets import build
 from igconv_sr.bench.scan import selective_scan_against_loop
+from igconv_sr.bench.store import build_against_decode
 from igconv_sr.bench.upsampler import folded_against_pixel_shuffle
 from igconv_sr.data.degradation import MATLAB
+from igconv_sr.data.workers import worker_pool
 
 
 def multiply_adds(call: object) -> int:
@@ -61,6 +65,10 @@ def test_selective_scan() -> None:
 
 def test_ssim() -> None:
     same(ssim_against_torchmetrics(side=40), 1e-12)
+
+
+def test_store() -> None:
+    same(build_against_decode(width=130, height=90, repeats=2), 0)
 
 
 def test_folded_upsampler() -> None:
@@ -130,6 +138,26 @@ def test_peak_memory_is_what_is_held_at_once() -> None:
         torch.ones(1000, 1000)
 
     assert 2 * size <= peak_bytes(call) < 2.1 * size
+
+
+def fill(size: int) -> None:
+    held = bytearray(size)
+    held[::4096] = b"x" * len(held[::4096])
+    time.sleep(0.2)
+
+
+def test_peak_memory_of_processes_is_what_all_hold_at_once() -> None:
+    size = 40 * 2**20
+
+    def call() -> None:
+        with worker_pool(2) as pool:
+            jobs = [pool.submit(fill, size) for _ in range(2)]
+            fill(size)
+            for job in jobs:
+                job.result()
+
+    processes = 1 + min(2, len(os.sched_getaffinity(0)))
+    assert processes * size <= peak_bytes_of_processes(call) < processes * size + 60 * 2**20
 
 
 def test_the_time_limit_counts_the_first_calls_if_there_is_no_time_for_more() -> None:

@@ -9,6 +9,8 @@ import torch
 import igconv_sr
 from commands import TINY, photographs, succeed
 from conftest import shared
+from igconv_sr.data.images import list_images
+from igconv_sr.data.tar_shards import write_shards
 
 
 def test_all_options_together_and_everything_a_user_looks_at(tmp_path: Path) -> None:
@@ -57,6 +59,18 @@ def test_weights_and_checkpoint_give_the_same_pictures(tmp_path: Path) -> None:
     for scale in (2, 3, 4):
         assert torch.equal(from_weights(lr, scale), from_checkpoint(lr, scale))
     assert torch.equal(from_weights.encoder.conv_first.weight, averaged["net.encoder.conv_first.weight"])
+
+
+@pytest.mark.slow
+def test_shards_train_the_weights_that_the_decoded_images_train(tmp_path: Path) -> None:
+    pictures, shards = photographs(tmp_path / "pictures", 4), tmp_path / "shards"
+    write_shards(list_images(pictures), pictures, shards, 20_000)
+    valid = f"data.valid_folder={photographs(tmp_path / 'valid', 1)}"
+    for name, root, *storage in (("decoded", pictures), ("encoded", shards, "data.storage=encoded")):
+        where = (f"data.root={root}", f"paths.output_dir={tmp_path / name}")
+        succeed("train", *TINY, *where, *storage, valid, "debug=fast", "data.num_workers=2", cwd=tmp_path)
+    trained = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("decoded", "encoded")]
+    assert trained[0] == trained[1]
 
 
 @pytest.mark.slow

@@ -23,6 +23,9 @@ class Subcommand(NamedTuple):
 SUBCOMMANDS = {
     "prepare": Subcommand("igconv_sr.datasets.prepare", "Download, unpack and decode a published data set."),
     "check": Subcommand("igconv_sr.datasets.check", "Say what lies in folders, what is wrong with it and what to do."),
+    "shards": Subcommand(
+        "igconv_sr.datasets.shards", "Pack a folder of images into tar files for data.storage=encoded."
+    ),
 }
 
 USAGE = "\n".join(

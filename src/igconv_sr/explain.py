@@ -36,7 +36,8 @@ def explain(error: BaseException, command: str, arguments: Sequence[str]) -> str
     """
     match error:
         case InputError() | NonFiniteError():
-            return str(error)
+            # From a worker of a DataLoader it comes with the worker's traceback in front.
+            return str(error).strip().rpartition(f"{type(error).__module__}.{type(error).__name__}: ")[2]
         case OSError() if error.errno is not None:
             return _explain_os_error(error)
         case InstantiationException():

@@ -73,7 +73,7 @@ def test_a_degraded_training_resumes_bit_for_bit(folder: Path) -> None:
     ("option", "line"),
     [
         ("data.degradation=blur", f"=blur: there is no such degradation; choices: {', '.join(DEGRADATIONS)}"),
-        ("data.degradation=paired", "has no HR in its name, as DIV2K_train_HR has"),
+        ("data.degradation=paired", "no LR images for ×2 found beside the HR ones"),
         ("data.blur_downscale_noise.jpeg_quality=[0,50]", "jpeg_quality=[0, 50] must be two numbers [from,to] within"),
         ("+data.blur_downscale_noise.jpg_quality=[1,50]", "no such argument; did you mean jpeg_quality?"),
     ],

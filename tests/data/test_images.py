@@ -11,7 +11,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from igconv_sr.data.images import read_rgb, read_rgb_and_gray
+from igconv_sr.data.images import read_rgb, read_rgb_and_gray, read_size
+from igconv_sr.data.png import read_png_header
 from igconv_sr.datasets.walk import list_images
 from igconv_sr.errors import InputError
 
@@ -29,9 +30,17 @@ def write_png16(path: Path, pixels: npt.NDArray[np.uint16]) -> None:
     height, width, channels = pixels.shape
     lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in pixels)
     header = struct.pack(">IIBBBBB", width, height, 16, COLOUR_TYPES[channels], 0, 0, 0)
+    write_chunks(path, header, lines)
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def write_chunks(path: Path, header: bytes, lines: bytes) -> None:
+    """A PNG by the standard, with whatever header and (filtered) lines."""
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
-    encoded = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks]
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(encoded))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*both) for both in chunks))
 
 
 def three(channel: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -232,6 +241,146 @@ def test_damaged_png_headers_are_refused(tmp_path: Path) -> None:
 def test_floating_point_files_are_refused(tmp_path: Path) -> None:
     Image.fromarray(GRAY.astype(np.float32)).save(tmp_path / "x.tif")
     assert_one_line(tmp_path / "x.tif", "floating-point")
+
+
+def test_32_bit_files_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(GRAY.astype(np.int32)).save(tmp_path / "x.tif")
+    assert_one_line(tmp_path / "x.tif", "32-bit")
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_shallow_gray_spans_the_whole_range(tmp_path: Path, bits: int) -> None:
+    path, levels = tmp_path / "x.png", GRAY % (1 << bits)
+    samples = np.unpackbits(levels[..., None], axis=2)[..., 8 - bits :].reshape(len(levels), -1)
+    lines = b"".join(b"\0" + np.packbits(line).tobytes() for line in samples)
+    write_chunks(path, struct.pack(">IIBBBBB", 10, 7, bits, 0, 0, 0, 0), lines)
+    pixels, gray = read_rgb_and_gray(path)
+    assert np.array_equal(pixels, three(levels * (255 // ((1 << bits) - 1))))
+    assert gray
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.webp", "x.tif", "x.gif", "x.jpg"])
+def test_the_first_of_several_pictures_is_read(tmp_path: Path, name: str) -> None:
+    """Animations, pages, and the JPEGs with several pictures that cameras write (MPO)."""
+    first, second = (Image.new("RGB", (8, 6), colour) for colour in ((255, 0, 0), (0, 0, 255)))
+    options: dict[str, Any] = {"format": "MPO"} if name == "x.jpg" else {"lossless": True} if "webp" in name else {}
+    first.save(tmp_path / name, save_all=True, append_images=[second], **options)
+    with Image.open(tmp_path / name) as image:
+        assert getattr(image, "n_frames", 1) == 2
+    assert np.abs(read_rgb(tmp_path / name).astype(int) - (255, 0, 0)).max() <= 3
+
+
+@pytest.mark.parametrize(("name", "form"), [("x.png", "JPEG"), ("x.jpg", "PNG"), ("x.tif", "WEBP"), ("x.bmp", "GIF")])
+def test_the_content_says_what_a_file_is(tmp_path: Path, name: str, form: str) -> None:
+    Image.fromarray(SMOOTH).save(tmp_path / f"right.{form.lower()}", format=form)
+    Image.fromarray(SMOOTH).save(tmp_path / name, format=form)
+    assert np.array_equal(read_rgb(tmp_path / name), read_rgb(tmp_path / f"right.{form.lower()}"))
+
+
+@pytest.mark.parametrize("mode", ["1", "RGB"])
+def test_pictures_too_large_are_refused_by_their_header(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "x.png"
+    form = (1, 0) if mode == "1" else (8, 2)
+    write_chunks(path, struct.pack(">IIBBBBB", 20000, 10000, *form, 0, 0, 0), b"")
+    assert_one_line(path, "too large", "cut it into parts")
+    with pytest.raises(InputError, match="too large"):
+        read_size(path)
+
+
+@pytest.mark.filterwarnings("ignore:Image size:PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("name", ["x.png", "x.tif"])
+def test_pictures_of_100_megapixels_are_not_too_large(tmp_path: Path, name: str) -> None:
+    Image.new("1", (10000, 10000)).save(tmp_path / name)
+    assert read_size(tmp_path / name) == (10000, 10000)
+
+
+def test_cmyk_jpegs_hold_inverted_inks_as_adobes_do(tmp_path: Path) -> None:
+    """What Pillow writes is what Photoshop writes: the mark of Adobe, and 255 for no ink."""
+    path = tmp_path / "x.jpg"
+    Image.new("CMYK", (16, 16), (255, 0, 0, 0)).save(path, quality=100)
+    assert b"Adobe" in path.read_bytes()[:64]
+    with Image.open(path) as image:
+        image.tile = [tile._replace(args=("CMYK", "")) for tile in image.tile]
+        stored = np.asarray(image)
+    assert np.abs(stored[8, 8].astype(int) - (0, 255, 255, 255)).max() <= 2
+    assert np.abs(read_rgb(path)[8, 8].astype(int) - (0, 255, 255)).max() <= 2
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 5, 6])
+@pytest.mark.parametrize("name", ["x.png", "x.jpg", "x.tif", "x.webp"])
+def test_sizes_are_those_of_the_pixels(tmp_path: Path, name: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(RGB).save(tmp_path / name, exif=exif)
+    assert read_size(tmp_path / name) == read_rgb(tmp_path / name).shape[:2] == UPRIGHT[orientation](RGB).shape[:2]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_sizes_of_png_files(tmp_path: Path, mode: str) -> None:
+    image = Image.fromarray(GRAY16) if mode == "I;16" else Image.fromarray(RGB).convert(mode)
+    image.save(tmp_path / "x.png")
+    assert read_size(tmp_path / "x.png") == (7, 10)
+
+
+def test_an_orientation_behind_the_pixels_of_a_png_is_found(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(RGB).save(tmp_path / "x.png")
+    whole = (tmp_path / "x.png").read_bytes()
+    (tmp_path / "x.png").write_bytes(whole[:-12] + chunk(b"eXIf", exif.tobytes()[6:]) + whole[-12:])
+    assert np.array_equal(read_rgb(tmp_path / "x.png"), UPRIGHT[6](RGB))
+    assert read_size(tmp_path / "x.png") == (10, 7)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01"])
+def test_damaged_exif_is_no_orientation(tmp_path: Path, exif: bytes) -> None:
+    Image.fromarray(SMOOTH).save(tmp_path / "x.jpg", exif=exif)
+    assert read_rgb(tmp_path / "x.jpg").shape == SMOOTH.shape
+    assert read_size(tmp_path / "x.jpg") == SMOOTH.shape[:2]
+
+
+@pytest.mark.parametrize("name", [b"gAMA", b"sRGB", b"iCCP", b"pHYs", b"tRNS", b"tEXt"])
+def test_plain_png_files_give_the_pixels_that_pillow_gives(tmp_path: Path, name: bytes) -> None:
+    """Chunks before the pixels: gamma, profiles and resolution change nothing; the others are Pillow's alone."""
+    content = {
+        b"gAMA": struct.pack(">I", 20000),
+        b"sRGB": b"\0",
+        b"iCCP": b"x\0\0" + zlib.compress(b"profile"),
+        b"pHYs": struct.pack(">IIB", 1, 2, 0),
+        b"tRNS": struct.pack(">HHH", *RGB[0, 0]),
+        b"tEXt": b"Comment\0x",
+    }
+    Image.fromarray(RGB).save(tmp_path / "x.png")
+    whole = (tmp_path / "x.png").read_bytes()
+    (tmp_path / "x.png").write_bytes(whole[:33] + chunk(name, content[name]) + whole[33:])
+    with (tmp_path / "x.png").open("rb") as file:
+        header = read_png_header(file)
+    assert header is not None
+    assert header.plain == (name not in (b"tRNS", b"tEXt"))
+    assert np.array_equal(read_rgb(tmp_path / "x.png"), RGB)
+
+
+@pytest.mark.parametrize("filters", range(5))
+def test_every_filter_of_png(tmp_path: Path, filters: int) -> None:
+    """The first byte of a line says how it was predicted; the decoders must undo it alike."""
+    lines = b"".join(bytes([filters]) + line.tobytes() for line in RGB)
+    write_chunks(tmp_path / "x.png", struct.pack(">IIBBBBB", 10, 7, 8, 2, 0, 0, 0), lines)
+    with Image.open(tmp_path / "x.png") as image:
+        assert np.array_equal(read_rgb(tmp_path / "x.png"), np.asarray(image))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_bytes_changed_anywhere_in_a_png_are_noticed(tmp_path: Path, count: int) -> None:
+    path = tmp_path / "x.png"
+    Image.fromarray(RGB).save(path)
+    whole, random = path.read_bytes(), np.random.default_rng(0)
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for position in random.integers(8, len(whole) - 12, size=count):
+            damaged[position] ^= int(random.integers(1, 256))
+        path.write_bytes(damaged)
+        assert_whole_or_refused(path, RGB)
 
 
 def test_lists_are_sorted_and_leave_hidden_files_and_others_out(tmp_path: Path) -> None:

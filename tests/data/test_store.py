@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import pickle
+import shutil
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from igconv_sr.data import store as store_module
 from igconv_sr.data.images import read_rgb
 from igconv_sr.data.store import build_store
 from igconv_sr.errors import InputError
@@ -92,10 +94,12 @@ def test_changed_sources_are_noticed(tmp_path: Path, files: list[Path], change: 
         assert np.array_equal(store[index], read_rgb(path))
 
 
-def test_a_failing_build_leaves_nothing(tmp_path: Path, files: list[Path]) -> None:
+@pytest.mark.parametrize("damage", ["no picture", "cut short"])
+def test_a_failing_build_leaves_nothing(tmp_path: Path, files: list[Path], damage: str) -> None:
+    """A damaged header shows when sizes are read, missing pixels when they are decoded."""
     cache = tmp_path / "cache"
-    files[3].write_bytes(b"no picture")
-    with pytest.raises(InputError, match=files[3].name):
+    files[0].write_bytes(b"no picture" if damage == "no picture" else files[0].read_bytes()[:-40])
+    with pytest.raises(InputError, match=files[0].name):
         build_store(files, cache)
     assert [path for path in everything_below(cache) if path.is_file()] == []
     assert not list((cache / "store").iterdir())
@@ -107,17 +111,6 @@ def test_a_file_that_has_gone_is_named(tmp_path: Path, files: list[Path]) -> Non
         build_store(files, tmp_path / "cache")
 
 
-def test_what_a_killed_process_left_is_no_obstacle(tmp_path: Path, files: list[Path]) -> None:
-    """In a container every run may have the same process number."""
-    cache = tmp_path / "cache"
-    folder = build_store(files, cache).folder
-    partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
-    folder.rename(partial)
-    (partial / "index.json").unlink()
-    store = build_store(files, cache)
-    assert np.array_equal(store[0], read_rgb(files[0]))
-
-
 def test_pickling_carries_no_pixels(tmp_path: Path) -> None:
     path = tmp_path / "large.png"
     Image.fromarray(np.random.default_rng(0).integers(256, size=(300, 200, 3), dtype=np.uint8)).save(path)
@@ -127,6 +120,34 @@ def test_pickling_carries_no_pixels(tmp_path: Path) -> None:
     assert len(pickled) < 5_000
     assert np.array_equal(pickle.loads(pickled)[0], read_rgb(path))  # noqa: S301 (our own bytes)
     assert np.array_equal(store[0], read_rgb(path))
+
+
+@pytest.mark.parametrize("limit", [1, 150, 2000, 10**6])
+def test_shards_hold_whole_images_and_no_more_than_their_limit(
+    tmp_path: Path, files: list[Path], limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "SHARD_BYTES", limit)
+    store = build_store(files, tmp_path / "cache")
+    monkeypatch.undo()  # an existing store says itself how it is divided
+    for opened in (store, build_store(files, tmp_path / "cache")):
+        assert all(np.array_equal(opened[index], read_rgb(path)) for index, path in enumerate(files))
+    areas = [height * width * 3 for height, width in SIZES]
+    shards = [path.stat().st_size for path in sorted(store.folder.glob("pixels*"))]
+    assert sum(shards) == sum(areas)
+    assert all(size <= limit or size in areas for size in shards)
+    assert len(shards) == {1: 5, 150: 4, 2000: 3, 10**6: 1}[limit]
+
+
+def test_no_images_larger_than_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "black.png"
+    Image.new("1", (8000, 8000)).save(path)
+    count = shutil.disk_usage(tmp_path).free // (3 * 8000 * 8000) + 5
+    with pytest.raises(
+        InputError, match=r"take \d+\.\d\d GiB, but .* has \d+\.\d\d GiB left.*paths\.cache_dir="
+    ) as caught:
+        build_store([path] * count, tmp_path / "cache")
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "cache" / "store").iterdir())
 
 
 def build_with_others(barrier: Barrier, files: list[Path], cache: Path) -> None:

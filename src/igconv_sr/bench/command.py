@@ -18,6 +18,7 @@ from igconv_sr.bench.mixed import mixed
 from igconv_sr.bench.models import NOTE, all_costs
 from igconv_sr.bench.nets import model_names
 from igconv_sr.bench.scan import scan
+from igconv_sr.bench.store import store
 from igconv_sr.bench.tables import Results
 from igconv_sr.bench.upsampler import upsampler
 from igconv_sr.config import CONFIG_FOLDER
@@ -34,6 +35,7 @@ COMPARISONS: dict[str, Callable[[], Iterable[Comparison]]] = {
     "hypernet": hypernet,
     "data": data,
     "evaluation": evaluation,
+    "store": store,
 }
 TABLES = ("share", "models", "latency")
 
@@ -115,7 +117,10 @@ def _memory(measurements: Sequence[Measurement]) -> Results:
         for m in measurements
         if m.peak is not None
     ]
-    title = "Peak memory, ours / reference; for the selective scan the reference is the size of its inputs and output"
+    title = (
+        "Peak memory, ours / reference; for the selective scan the reference is the size of its inputs and output, for "
+        "the store 1 GiB"
+    )
     return Results("memory", f"{title} ({_machine()})", rows)
 
 

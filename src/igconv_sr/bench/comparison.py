@@ -28,6 +28,7 @@ class Comparison:
         limit: The ratio of the times ours/reference that we mean to keep, or None for none.
         memory_limit: The ratio of the peak memory that we mean to keep, or None if it is not measured.
         memory_base: Bytes that our peak is compared with; None for the reference's peak.
+        memory: Measures the peak memory of a call, in bytes.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Comparison:
     limit: float | None
     memory_limit: float | None = None
     memory_base: int | None = None
+    memory: Callable[[Callable[[], object]], int] = peak_bytes
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def measure(comparison: Comparison, rounds: int, seconds: float) -> Measurement:
 
 def _peaks(comparison: Comparison) -> tuple[int, int]:
     base = comparison.memory_base
-    return peak_bytes(comparison.ours), peak_bytes(comparison.reference) if base is None else base
+    return comparison.memory(comparison.ours), comparison.memory(comparison.reference) if base is None else base
 
 
 def elapsed(call: Callable[[], object]) -> float:

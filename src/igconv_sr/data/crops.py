@@ -17,7 +17,7 @@ from igconv_sr.data.degradation import MATLAB, Degradation, PatchDegradation, Pl
 from igconv_sr.data.images import UInt8Image
 from igconv_sr.data.mixture import Mixture
 from igconv_sr.data.schedule import ScaleSchedule, row_scales
-from igconv_sr.data.store import ImageStore
+from igconv_sr.data.store import ImageSource
 from igconv_sr.errors import InputError
 from igconv_sr.functional.dihedral import GROUP_ORDER
 
@@ -109,7 +109,7 @@ class MixedScaleCrops(Dataset[CropBatch]):
 
     def __init__(
         self,
-        store: ImageStore,
+        store: ImageSource,
         scales: Sequence[int],
         lr_patch_size: int,
         schedule: ScaleSchedule,

@@ -20,7 +20,8 @@ from igconv_sr.data.named_degradation import DEFAULT_DEGRADATION, check_degradat
 from igconv_sr.data.paired import paired_files
 from igconv_sr.data.sample import TRAINING_PHOTOGRAPHS, VALIDATION_PHOTOGRAPHS
 from igconv_sr.data.schedule import ScaleSchedule
-from igconv_sr.data.store import ImageStore, build_store
+from igconv_sr.data.storage import Storage, check_storage, open_images
+from igconv_sr.data.store import ImageSource
 from igconv_sr.errors import InputError
 from igconv_sr.upsamplers.scales import check_scale
 
@@ -43,6 +44,7 @@ class MixedScaleData(LightningDataModule):
         degradation: How LR patches are made, see :data:`igconv_sr.data.named_degradation.DEGRADATIONS`.
         blur_downscale_noise: For the degradation of that name.
         lr_files: For ``paired``: per scale the LR file of each HR file.
+        storage: See :data:`igconv_sr.data.storage.Storage`.
 
     Raises:
         InputError: If a scale is not an integer of 2 or more, a size is not positive, or there is no such degradation.
@@ -65,6 +67,7 @@ class MixedScaleData(LightningDataModule):
         degradation: str = DEFAULT_DEGRADATION,
         blur_downscale_noise: BlurDownscaleNoise | None = None,
         lr_files: Mapping[int, Mapping[Path, Path]] | None = None,
+        storage: Storage = "decoded",
     ) -> None:
         super().__init__()
         for scale in scales:
@@ -76,11 +79,13 @@ class MixedScaleData(LightningDataModule):
             raise InputError(f"data.scale_schedule must be all, synchronised or per_rank, got {scale_schedule!r}")
         check_degradation(degradation)
         self.valid_name = name  # in results; another one where another set serves for validation
+        check_storage(storage, train_files)
+        self.storage = storage
         self.dataset_name, self.train_files, self.valid_files = name, list(train_files), list(valid_files)
         self.scales, self.lr_patch_size, self.global_batch_size = tuple(scales), lr_patch_size, global_batch_size
         self.max_batch_per_device, self.scale_schedule = max_batch_per_device, scale_schedule
         self.seed, self.cache, self.num_workers = seed, Path(cache_dir), num_workers
-        self.store: ImageStore | None = None
+        self.store: ImageSource | None = None
         self.degradation_name, self.blur_downscale_noise = degradation, blur_downscale_noise
         self.lr_files = paired_files(self.train_files, lr_files or {}, self.scales) if degradation == "paired" else {}
         self.degradation: Degradation = MATLAB
@@ -118,17 +123,20 @@ class MixedScaleData(LightningDataModule):
         return per_device // rows
 
     def prepare_data(self) -> None:
-        """Decodes the images, once per machine."""
-        build_store(self.train_files, self.cache)
-        for files in self.lr_files.values():
-            build_store(files, self.cache)
+        """Decodes or measures the images, once per machine."""
+        self._open()
+
+    def _open(self) -> tuple[ImageSource, dict[int, ImageSource]]:
+        """The HR images, and per scale the LR ones where they are read from files."""
+        files_per_scale = self.lr_files.items()
+        lr = {scale: open_images(files, self.cache, self.storage) for scale, files in files_per_scale}
+        return open_images(self.train_files, self.cache, self.storage), lr
 
     def setup(self, stage: str) -> None:
         """Opens the store and says which images are too small for some scale."""
         if stage != "fit":
             return
-        self.store = build_store(self.train_files, self.cache)
-        lr = {scale: build_store(files, self.cache) for scale, files in self.lr_files.items()}
+        self.store, lr = self._open()
         self.degradation = named_degradation(self.degradation_name, self.store, lr, self.blur_downscale_noise)
         smallest = self.store.sizes.min(axis=1)
         for scale in self.scales:

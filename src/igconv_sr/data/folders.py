@@ -8,6 +8,7 @@ from igconv_sr.data.datamodule import MixedScaleData
 from igconv_sr.data.mixture import Mixture
 from igconv_sr.datasets.mix import select_mix
 from igconv_sr.datasets.selection import Selection, select, select_folder
+from igconv_sr.datasets.walk import is_shard
 
 
 class FolderData(MixedScaleData):
@@ -95,7 +96,8 @@ class MixData(MixedScaleData):
 
 
 def _line(name: str, folder: Path, selection: Selection) -> str:
+    kind = "shards" if is_shard(selection.train[0]) else "images"
     return (
-        f"Data: {name}, {len(selection.train):,} images from {folder}, {len(selection.valid)} for validation, "
+        f"Data: {name}, {len(selection.train):,} {kind} from {folder}, {len(selection.valid)} for validation, "
         f"{selection.valid_source if selection.held_out else f'from {selection.valid_source}'}"
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from igconv_sr.data.blur_downscale_noise import BlurDownscaleNoise
 from igconv_sr.data.degradation import MATLAB, Degradation, MatlabFast, Pil
 from igconv_sr.data.paired import Paired
-from igconv_sr.data.store import ImageStore
+from igconv_sr.data.store import ImageSource
 from igconv_sr.errors import InputError, did_you_mean
 
 DEFAULT_DEGRADATION = "matlab"
@@ -26,7 +26,7 @@ def check_degradation(name: str) -> None:
 
 
 def named_degradation(
-    name: str, hr: ImageStore, lr: Mapping[int, ImageStore], blur_downscale_noise: BlurDownscaleNoise | None
+    name: str, hr: ImageSource, lr: Mapping[int, ImageSource], blur_downscale_noise: BlurDownscaleNoise | None
 ) -> Degradation:
     """The degradation of a name.
 

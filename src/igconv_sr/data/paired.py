@@ -5,7 +5,7 @@ from pathlib import Path
 
 from igconv_sr.data.degradation import PatchDegradation, Place
 from igconv_sr.data.images import UInt8Image
-from igconv_sr.data.store import ImageStore
+from igconv_sr.data.store import ImageSource
 from igconv_sr.errors import InputError
 
 
@@ -20,7 +20,7 @@ class Paired(PatchDegradation):
         InputError: If an LR image has another size than its HR image divided by the scale, remainders left out.
     """
 
-    def __init__(self, hr: ImageStore, lr: Mapping[int, ImageStore]) -> None:
+    def __init__(self, hr: ImageSource, lr: Mapping[int, ImageSource]) -> None:
         self.lr = dict(lr)
         for scale, store in self.lr.items():
             expected = hr.sizes // scale
@@ -58,7 +58,9 @@ def paired_files(
     for scale in scales:
         found = lr_files.get(scale, {})
         if not found:
-            raise InputError(f"data.degradation=paired: no LR images for ×{scale} found beside the HR ones; {advice}")
+            raise InputError(
+                f"data.degradation=paired: no LR images for ×{scale} found beside the HR ones; add them, {advice}"
+            )
         files[scale] = [found.get(path, path) for path in hr_files]
         missing = [lr for lr, hr in zip(files[scale], hr_files, strict=True) if lr == hr or not lr.is_file()]
         if missing:

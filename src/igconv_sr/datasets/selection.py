@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from igconv_sr.datasets.known import DF2K, DIV2K, FLICKR2K, IMAGENET, LSDIR, KnownSet
 from igconv_sr.datasets.layouts import ImageSet, find_sets, find_sets_around
-from igconv_sr.datasets.walk import list_images
+from igconv_sr.datasets.walk import list_images, list_shards
 from igconv_sr.errors import InputError, did_you_mean
 
 FOLDER = "folder"
@@ -153,7 +153,7 @@ def _validation_set(known: KnownSet, sets: Sequence[ImageSet], root: Path) -> Im
 
 
 def select_folder(root: Path, valid_root: Path | None = None) -> Selection:
-    """Takes any folder; only HR images count.
+    """Takes any folder; only HR images count. A folder of shards is taken as it is.
 
     Args:
         root: The folder. Images of folders called ``valid`` or ``val`` below it are for validation, those of
@@ -163,6 +163,8 @@ def select_folder(root: Path, valid_root: Path | None = None) -> Selection:
     Raises:
         InputError: If a folder does not exist or holds too few images.
     """
+    if shards := list_shards(root):
+        return _shards(shards, root, valid_root)
     sets = _sets_with_images(root)
     train_sets = [each for each in sets if each.split in ("train", None)]
     for each in train_sets:
@@ -181,6 +183,13 @@ def select_folder(root: Path, valid_root: Path | None = None) -> Selection:
         raise InputError(f"{root} holds no image besides those to validate on")
     source = str(valid_root) if valid_root is not None else ", ".join(str(each.folder) for each in valid_sets)
     return Selection(train, valid, source, None, notices, _lr_files(train_sets or sets))
+
+
+def _shards(shards: list[Path], root: Path, valid_root: Path | None) -> Selection:
+    if valid_root is None:
+        raise InputError(f"{root} holds shards; give validation images with data.valid_folder=…")
+    valid = _files(_sets_with_images(valid_root))
+    return Selection(shards, valid, str(valid_root), None, [], {})
 
 
 def _valid_name(found: ImageSet) -> str | None:

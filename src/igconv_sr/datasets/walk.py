@@ -8,6 +8,7 @@ from typing import NamedTuple
 from igconv_sr.errors import InputError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+SHARD_SUFFIX = ".tar"
 
 
 class Run(NamedTuple):
@@ -82,3 +83,13 @@ def list_images(folder: Path) -> list[Path]:
     if not files:
         raise InputError(f"no image ({', '.join(s[1:] for s in IMAGE_SUFFIXES)}) in {folder}")
     return files
+
+
+def is_shard(path: Path) -> bool:
+    """Whether a file is a shard, many images in one tar file, by its suffix."""
+    return path.suffix.lower() == SHARD_SUFFIX
+
+
+def list_shards(folder: Path) -> list[Path]:
+    """The shards directly in a folder, hidden ones left out, sorted by name."""
+    return sorted(path for path in folder.glob(f"*{SHARD_SUFFIX}") if not path.name.startswith("."))

@@ -1,0 +1,61 @@
+"""Building the store of decoded images against decoding them alone, both with all cores."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from igconv_sr.bench.comparison import Comparison
+from igconv_sr.bench.memory import peak_bytes_of_processes
+from igconv_sr.data.images import read_rgb
+from igconv_sr.data.sample import TRAINING_PHOTOGRAPHS, VALIDATION_PHOTOGRAPHS
+from igconv_sr.data.store import build_store
+from igconv_sr.data.workers import worker_pool
+
+_STRIDE = 64
+"""Of the pixels that both sides hand back, for the tests to compare."""
+
+
+def store() -> list[Comparison]:
+    """PNG files of the size of DIV2K's."""
+    return [build_against_decode()]
+
+
+def build_against_decode(width: int = 2040, height: int = 1356, repeats: int = 8) -> Comparison:
+    """The photographs inside scikit-image, enlarged, with the noise of a sensor; each several times."""
+    photographs = (*TRAINING_PHOTOGRAPHS, *VALIDATION_PHOTOGRAPHS)
+    # Gone with the last side that uses it.
+    folder = tempfile.TemporaryDirectory(prefix="igconv-sr-bench-")
+    files = [_enlarge(path, Path(folder.name), width, height) for path in photographs] * repeats
+    cache = Path(folder.name) / "cache"
+
+    def ours() -> Sequence[Tensor]:
+        shutil.rmtree(cache, ignore_errors=True)
+        built = build_store(files, cache)
+        return [torch.tensor(built[index][::_STRIDE, ::_STRIDE]) for index in range(len(built))]
+
+    def reference() -> Sequence[Tensor]:
+        assert folder
+        with worker_pool() as pool:
+            return [torch.tensor(pixels) for pixels in pool.map(_decode, files)]
+
+    name = f"store / decoding alone: {len(files)} PNG of {width}×{height}"
+    return Comparison(name, ours, reference, 1.25, 1.0, 2**30, peak_bytes_of_processes)
+
+
+def _decode(path: Path) -> npt.NDArray[np.uint8]:
+    return read_rgb(path)[::_STRIDE, ::_STRIDE].copy()
+
+
+def _enlarge(path: Path, folder: Path, width: int, height: int) -> Path:
+    enlarged = np.asarray(Image.fromarray(read_rgb(path)).resize((width, height), Image.Resampling.BICUBIC))
+    noise = np.random.default_rng(0).integers(-2, 3, size=enlarged.shape)
+    target = folder / f"{path.stem}.png"
+    Image.fromarray((enlarged + noise).clip(0, 255).astype(np.uint8)).save(target)
+    return target
