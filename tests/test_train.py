@@ -9,8 +9,8 @@ import torch
 import igconv_sr
 from commands import TINY, photographs, succeed
 from conftest import shared
-from igconv_sr.data.images import list_images
 from igconv_sr.data.tar_shards import write_shards
+from igconv_sr.datasets.walk import list_images
 
 
 def test_all_options_together_and_everything_a_user_looks_at(tmp_path: Path) -> None:
