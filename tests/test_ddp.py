@@ -42,6 +42,7 @@ def test_two_processes_give_the_loss_curve_and_scores_of_one(tmp_path: Path) -> 
         assert float(a["psnr_y"]) == pytest.approx(float(b["psnr_y"]), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_accumulation_gives_the_weights_of_one_large_batch(tmp_path: Path) -> None:
     photographs(tmp_path / "pictures")
     whole = train(tmp_path, "whole", "trainer.max_steps=10")

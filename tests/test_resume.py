@@ -68,7 +68,12 @@ def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [("data.num_workers=0",), ("data.num_workers=2",), pytest.param(DDP, marks=pytest.mark.slow)]
+    "more",
+    [
+        ("data.num_workers=2",),
+        pytest.param(("data.num_workers=0",), marks=pytest.mark.slow),
+        pytest.param(DDP, marks=pytest.mark.slow),
+    ],
 )
 def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, more: tuple[str, ...]) -> None:
     photographs(tmp_path / "pictures")
@@ -82,6 +87,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, more: tuple[str
     assert_same_training(checkpoint(tmp_path, "whole"), checkpoint(tmp_path, "killed"))
 
 
+@pytest.mark.slow
 def test_a_finished_training_can_be_made_longer(tmp_path: Path) -> None:
     photographs(tmp_path / "pictures")
     constant = "optim.scheduler.cosine_to=null"

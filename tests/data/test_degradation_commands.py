@@ -57,6 +57,7 @@ def test_every_choice_trains_and_is_named_in_results(folder: Path) -> None:
         assert not torch.equal(trained[0], trained[number]), DEGRADATIONS[number]
 
 
+@pytest.mark.slow
 def test_a_degraded_training_resumes_bit_for_bit(folder: Path) -> None:
     """The second half with a worker."""
     here = f"paths.output_dir={folder / 'parts'}"
