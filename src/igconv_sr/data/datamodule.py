@@ -128,8 +128,9 @@ class MixedScaleData(LightningDataModule):
 
     def _open(self) -> tuple[ImageSource, dict[int, ImageSource]]:
         """The HR images, and per scale the LR ones where they are read from files."""
-        files_per_scale = self.lr_files.items()
-        lr = {scale: open_images(files, self.cache, self.storage) for scale, files in files_per_scale}
+        lr: dict[int, ImageSource] = {}
+        for scale, files in self.lr_files.items():
+            lr[scale] = open_images(files, self.cache, self.storage)
         return open_images(self.train_files, self.cache, self.storage), lr
 
     def setup(self, stage: str) -> None:

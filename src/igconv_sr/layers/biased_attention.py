@@ -7,7 +7,6 @@ attention anew, a few windows of one head at a time, so that they stay in the ca
 Legend: W windows, h heads, N queries and K keys of a window, d channels of a head.
 """
 
-from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -44,49 +43,30 @@ def attend_with_bias(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, scale: float
 class _BiasedAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, scale: float) -> Tensor:
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.detach(), scale=scale)
-        ctx.save_for_backward(q, k, v, bias, out)
+        ctx.save_for_backward(q, k, v, bias)
         ctx.scale = scale
-        return out
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.detach(), scale=scale)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, v, bias, out = ctx.saved_tensors
+        q, k, v, bias = ctx.saved_tensors
         grad = grad.to(q.dtype)
-        channels = q.shape[-1]
         grad_q, grad_k, grad_v = (torch.empty_like(x) for x in (q, k, v))
         grad_bias = torch.zeros_like(bias, dtype=torch.promote_types(bias.dtype, torch.float32))
-        # The gradient of softmax is P (dP - Σ P dP), and Σ P dP = Σ out·grad: one more channel subtracts it.
-        correction = (grad * out).sum(dim=-1, keepdim=True).neg_()
-        for at in _pieces(q.shape[0], q.shape[1], q.shape[-2] * k.shape[-2]):
-            q_at, k_at = q[at], k[at]
-            grad_wide, v_wide = _widen(grad[at], correction[at]), _widen(v[at], 1)
-            attention = torch.baddbmm(bias[0, at[1]], q_at, k_at.mT, alpha=ctx.scale).softmax(dim=-1)
-            grad_v[at] = (attention.mT @ grad_wide)[..., :channels]
-            logits = (grad_wide @ v_wide.mT).mul_(attention)
-            grad_bias[0, at[1]] += logits if at[0] == 0 else logits.sum(dim=0)
+        windows = max(_LOGITS_AT_ONCE // (q.shape[-2] * k.shape[-2]), 1)
+        for start, head in product(range(0, q.shape[0], windows), range(q.shape[1])):
+            at = slice(start, start + windows), head
+            q_at, k_at, v_at, grad_at = (x[at].contiguous() for x in (q, k, v, grad))
+            attention = torch.baddbmm(bias[:, head], q_at, k_at.mT, alpha=ctx.scale).softmax(dim=-1)
+            grad_v[at] = attention.mT @ grad_at
+            # The gradient of softmax: P (dP - Σ P dP).
+            weighted = (grad_at @ v_at.mT).mul_(attention)
+            logits = weighted.addcmul_(attention, weighted.sum(dim=-1, keepdim=True), value=-1)
+            grad_bias[:, head] += logits.sum(dim=0)
             grad_q[at] = (logits @ k_at).mul_(ctx.scale)
             grad_k[at] = (logits.mT @ q_at).mul_(ctx.scale)
         return grad_q, grad_k, grad_v, grad_bias.to(bias.dtype), None
-
-
-def _pieces(windows: int, heads: int, logits: int) -> Iterator[tuple[int | slice, int | slice]]:
-    """Windows and heads to take at once: several windows of one head, or several heads of the only window."""
-    count = max(_LOGITS_AT_ONCE // logits, 1)
-    if windows == 1:
-        yield from ((0, slice(head, head + count)) for head in range(0, heads, count))
-    else:
-        yield from product((slice(start, start + count) for start in range(0, windows, count)), range(heads))
-
-
-def _widen(x: Tensor, channel: Tensor | int) -> Tensor:
-    """One more channel, and zeros up to a multiple of 8: products of such matrices are faster."""
-    channels = x.shape[-1]
-    wide = x.new_zeros(*x.shape[:-1], (channels // 8 + 1) * 8)
-    wide[..., :channels] = x
-    wide[..., channels : channels + 1] = channel
-    return wide
 
 
 def needs_own_backward(q: Tensor, bias: Tensor) -> bool:
