@@ -1,11 +1,10 @@
 """Checkpoints that say themselves which network they hold, and how to read and write them safely."""
 
-import contextlib
 import io
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from igconv_sr.card import ModelCard
 from igconv_sr.errors import InputError
+from igconv_sr.files import replacing as replacing
 from igconv_sr.network import SRNet
 from igconv_sr.released import WEIGHTS_KEY, from_released, to_released, translate
 
@@ -139,18 +139,6 @@ def save_released(net: SRNet, card: ModelCard, path: Path) -> None:
         InputError: If the authors have no such model.
     """
     AtomicCheckpointIO().save_checkpoint({**to_released(net, card), CARD_KEY: card.to_json()}, path)
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary name beside ``path``; renames it on success, removes it on any failure."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

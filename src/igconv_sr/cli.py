@@ -25,7 +25,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "train": Command("train", "train", "Train one model for all scales and show what it is worth."),
-    "sweep": Command("train", "train", "Train every combination of comma-separated values, one after another."),
+    "sweep": Command("sweep.command", "train", "Train every combination of values; sweep status shows how far it is."),
     "evaluate": Command("evaluate", "evaluate", "Score a checkpoint or bicubic on benchmarks."),
     "bench": Command("bench", "bench", "Measure speed, as ratios against plain implementations."),
     "compare": Command("compare", None, "Compare two evaluated runs image by image."),

@@ -1,11 +1,13 @@
 """Where the configuration lies, and what is settled before Hydra reads the command line."""
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import yaml
+from omegaconf import OmegaConf
 
 from igconv_sr.errors import InputError
 
@@ -17,6 +19,8 @@ RUN_VARIABLE = "IGCONV_SR_RUN"
 """Names the run's folder; set before other ranks start, so that all ranks use one folder."""
 
 OUTPUTS = Path("outputs")
+
+OmegaConf.register_new_resolver("multiply", lambda a, b: a * b)  # steps of a training as a multiple of others
 
 
 def name_run() -> None:
@@ -46,11 +50,35 @@ def train_arguments(arguments: Sequence[str]) -> list[str]:
 
 
 def sweep_arguments(arguments: Sequence[str]) -> list[str]:
-    """Makes each cell write into its own folder below that of the sweep."""
-    own = [a for a in arguments if _key(a) != "paths.output_dir"]
-    chosen = [a.partition("=")[2] for a in arguments if _key(a) == "paths.output_dir"]
-    folder = chosen[-1] if chosen else f"{OUTPUTS}/sweep/{os.environ[RUN_VARIABLE]}"
-    return ["--multirun", f"hydra.sweep.dir={folder}", "paths.output_dir=${hydra:runtime.output_dir}", *own]
+    """Adds what makes a sweep of a training: its folder and the sweeper that knows finished cells.
+
+    The folder is ``paths.output_dir``, or one named by the experiment.
+    """
+    sweep_keys = ("paths.output_dir", "retry_failed")
+    given = {_key(argument): argument.partition("=")[2] for argument in arguments}
+    folder = given.get("paths.output_dir", "").strip("'\"") or f"{OUTPUTS}/sweep/{_sweep_name(given)}"
+    own = [argument for argument in arguments if _key(argument) not in sweep_keys]
+    retry = [f"hydra.sweeper.retry_failed={given['retry_failed']}"] if "retry_failed" in given else []
+    return [
+        "--multirun",
+        "hydra/sweeper=cells",
+        f"hydra.sweep.dir={quoted(folder)}",
+        "hydra.output_subdir=null",
+        *retry,
+        *own,
+    ]
+
+
+def _sweep_name(given: Mapping[str, str]) -> str:
+    """The experiment, unless there is none or several are swept over."""
+    name = given.get("experiment", "")
+    return name if name and name != "null" and "," not in name else "unnamed"
+
+
+def quoted(value: str) -> str:
+    """A value as Hydra reads it back, whatever characters it holds."""
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value)
+    return f"'{escaped}'"
 
 
 def _newest_run() -> Path:

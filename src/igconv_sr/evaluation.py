@@ -88,7 +88,7 @@ def evaluate(
     Raises:
         InputError: If two benchmarks have the same name or a scale is given twice, or an image does not fit.
     """
-    _check_distinct(benchmarks, scales)
+    check_distinct(benchmarks, scales)
     scores = ScoreCollector(protocol)
     wrapped = (inference or Inference()).wrap(net.fold(scales))
     module = Evaluation(wrapped, scores, PerceptualMetrics(metrics))
@@ -99,7 +99,12 @@ def evaluate(
     return sorted(scores.gather(), key=lambda score: order.index(score.benchmark))
 
 
-def _check_distinct(benchmarks: Sequence[Benchmark], scales: Sequence[float]) -> None:
+def check_distinct(benchmarks: Sequence[Benchmark], scales: Sequence[float]) -> None:
+    """Checks that results can tell everything apart.
+
+    Raises:
+        InputError: If two benchmarks have the same name or a scale is given twice.
+    """
     for name, count in Counter(benchmark.name for benchmark in benchmarks).items():
         if count > 1:
             raise InputError(

@@ -1,11 +1,13 @@
 """The tables that a training or an evaluation prints."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from igconv_sr.metrics import Score
+if TYPE_CHECKING:
+    from igconv_sr.metrics import Score
 
 _HEADINGS = {
     "psnr_y": ("PSNR Y", ".2f"),
@@ -17,7 +19,7 @@ _HEADINGS = {
 }
 
 
-def print_scores(name: str, protocol: str, scores: Sequence[Score]) -> None:
+def print_scores(name: str, protocol: str, scores: Sequence["Score"]) -> None:
     """Prints the means per benchmark and scale of one model by one protocol.
 
     Args:
@@ -34,7 +36,7 @@ def print_scores(name: str, protocol: str, scores: Sequence[Score]) -> None:
     print_table(f"{name}, protocol {protocol}", ["benchmark", "images", "scale", *headings], rows)
 
 
-def print_gains(name: str, scores: Sequence[Score], bicubic: Sequence[Score]) -> None:
+def print_gains(name: str, scores: Sequence["Score"], bicubic: Sequence["Score"]) -> None:
     """Prints PSNR and SSIM on luma per benchmark and scale beside those of bicubic.
 
     Args:
@@ -62,9 +64,9 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
     (console if console.is_terminal else Console(width=120)).print(table)
 
 
-def _cell_names(score: Score) -> list[str]:
+def _cell_names(score: "Score") -> list[str]:
     return [score.benchmark, str(score.images), f"×{score.scale:g}"]
 
 
-def _pair(score: Score) -> str:
+def _pair(score: "Score") -> str:
     return f"{score.values['psnr_y']:.2f} / {score.values['ssim_y']:.4f}"

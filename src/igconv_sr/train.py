@@ -1,25 +1,33 @@
 """``igconv-sr train``: trains one network for all scales, then shows what it is worth."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from hydra.utils import get_class, instantiate
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor
 from lightning.pytorch.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
-from igconv_sr.callbacks import LAST, GracefulStop, ImagePanels, ScaleSteps, StepProgress, StepSeed, checkpoints
+from igconv_sr.callbacks import (
+    LAST,
+    GracefulStop,
+    ImagePanels,
+    ScaleSteps,
+    StepFile,
+    StepProgress,
+    StepSeed,
+    checkpoints,
+)
 from igconv_sr.card import ModelCard
 from igconv_sr.checkpoint import AtomicCheckpointIO, load_with_card, replacing, save_safetensors
 from igconv_sr.config import CONFIG_FOLDER
 from igconv_sr.console import quieten, say
-from igconv_sr.data import MixedScaleData
+from igconv_sr.data import Benchmark, MixedScaleData, find_benchmarks
 from igconv_sr.errors import InputError, NonFiniteError
-from igconv_sr.evaluation import evaluate
+from igconv_sr.evaluation import check_distinct, evaluate
 from igconv_sr.launch import Launch
 from igconv_sr.metrics import STANDARD, mean_scores
 from igconv_sr.network import Bicubic, SRNet
@@ -48,6 +56,7 @@ def train(config: DictConfig) -> None:
     folder = Path(config.paths.output_dir)
     seed_everything(config.seed, workers=True, verbose=False)
     data: MixedScaleData = instantiate(config.data)
+    benchmarks = _benchmarks(config, data)
     say(data.describe())
     card = _card(config, data)
     task = SuperResolution(
@@ -69,7 +78,15 @@ def train(config: DictConfig) -> None:
     except NonFiniteError as error:
         kept = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint had been written yet"
         raise NonFiniteError(f"{error}; {kept}") from error
-    _finish(trainer, data, folder)
+    _finish(trainer, data, benchmarks, folder)
+
+
+def _benchmarks(config: DictConfig, data: MixedScaleData) -> list[Benchmark]:
+    """The validation images and the benchmarks asked for; a mistake in these is told before the training."""
+    further = [found for folder in config.benchmarks for found in find_benchmarks(Path(folder).expanduser())]
+    benchmarks = [data.benchmark, *further]
+    check_distinct(benchmarks, data.scales)
+    return benchmarks
 
 
 def _check(config: DictConfig) -> None:
@@ -88,8 +105,6 @@ def _check(config: DictConfig) -> None:
         )
     if config.model.get("_target_") == f"{Bicubic.__module__}.{Bicubic.__name__}":
         raise InputError("model=bicubic has nothing to train; evaluate it: igconv-sr evaluate model=bicubic")
-    if HydraConfig.get().mode is RunMode.MULTIRUN and config.trainer.strategy == "ddp":
-        raise InputError("trainer=ddp does not work inside a sweep yet; run the cells one by one with make train")
 
 
 def _card(config: DictConfig, data: MixedScaleData) -> ModelCard:
@@ -135,6 +150,7 @@ def _trainer(config: DictConfig, data: MixedScaleData, net: SRNet, folder: Path)
 def _callbacks(config: DictConfig, data: MixedScaleData, folder: Path, every_n_steps: int) -> list[Callback]:
     callbacks: list[Callback] = [
         StepProgress(),
+        StepFile(folder.parent),
         StepSeed(config.seed),
         ScaleSteps(),
         LearningRateMonitor("step"),
@@ -168,12 +184,12 @@ def _save_config(config: DictConfig, folder: Path, trainer: Trainer) -> None:
         logger.log_hyperparams(plain)
 
 
-def _finish(trainer: Trainer, data: MixedScaleData, folder: Path) -> None:
+def _finish(trainer: Trainer, data: MixedScaleData, benchmarks: Sequence[Benchmark], folder: Path) -> None:
     """Evaluates the (averaged) weights of the last step and writes what a user looks at."""
     last = folder / "checkpoints" / f"{LAST}.ckpt"
     net, card = load_with_card(last)
-    scores = evaluate(net, [data.benchmark], data.scales, trainer)
-    bicubic = evaluate(Bicubic(), [data.benchmark], data.scales, trainer)
+    scores = evaluate(net, benchmarks, data.scales, trainer)
+    bicubic = evaluate(Bicubic(), benchmarks, data.scales, trainer)
     if not trainer.is_global_zero:
         return
     net = net.cpu()
@@ -181,7 +197,7 @@ def _finish(trainer: Trainer, data: MixedScaleData, folder: Path) -> None:
     save_safetensors(net, card, weights)
     params = sum(parameter.numel() for parameter in net.parameters())
     made_by = source(card, params, STANDARD.name, str(last))
-    write_results(scores, made_by, [data.benchmark], folder)
+    write_results(scores, made_by, benchmarks, folder)
     save_side_by_side(net, data.benchmark, data.scales, picture)
     print_gains(made_by.title, mean_scores(scores), mean_scores(bicubic))
     say(f"Checkpoint   {last}\nWeights      {weights}\nSide by side {picture}")

@@ -22,9 +22,9 @@ from PIL import Image
 from commands import run, succeed
 from igconv_sr.data.store import build_store
 from igconv_sr.datasets import prepare
-from igconv_sr.datasets.lock import exclusive
 from igconv_sr.datasets.walk import list_images
 from igconv_sr.errors import InputError
+from igconv_sr.lock import exclusive
 from serving import Host, serving
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -336,7 +336,7 @@ def test_interrupted_by_the_user(
 
 def test_waiting_for_another_process_is_said(arguments: Callable[..., list[str]], tmp_path: Path) -> None:
     output = tmp_path / "output"
-    with exclusive(tmp_path / "root" / ".prepare"):
+    with exclusive(tmp_path / "root" / ".prepare", "preparing it"):
         process = start(arguments("tiny"), output)
         end = time.monotonic() + 30
         while "waiting until it ends" not in (output.read_text() if output.exists() else ""):

@@ -17,9 +17,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from igconv_sr.datasets.archives import unpack
 from igconv_sr.datasets.catalogue import Archive, Folder
 from igconv_sr.datasets.download import download, mismatch
-from igconv_sr.datasets.lock import exclusive
 from igconv_sr.datasets.walk import IMAGE_SUFFIXES, list_images
 from igconv_sr.errors import InputError
+from igconv_sr.lock import exclusive
 
 WORK = ".prepare"
 """Folder below the root for what is unfinished."""
@@ -58,7 +58,7 @@ class Preparation:
             InputError: If an archive cannot be had or is not what the catalogue says, or a folder that is there already
                 holds another number of images than it must.
         """
-        with exclusive(self.root / WORK):
+        with exclusive(self.root / WORK, f"preparing {self.root}"):
             missing = {name: folder for name, folder in self.folders.items() if not self._is_there(name, folder)}
             self._unpack_all(missing)
             for name, folder in missing.items():

@@ -1,4 +1,4 @@
-"""One preparation at a time for a folder, whatever happens to the process that holds it."""
+"""One process at a time for a folder, whatever happens to the process that holds it."""
 
 import contextlib
 import fcntl
@@ -6,21 +6,27 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+_NAME = "lock"
+
 
 @contextlib.contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
+def exclusive(folder: Path, doing: str) -> Iterator[int]:
     """Makes the folder and holds its lock; waits, saying so, while another process does.
 
-    The kernel frees the lock when its process ends, however it ends. In the end the lock file is removed, and the
-    folder too if nothing else is in it.
+    The kernel frees the lock when the processes that have it end, however they end. In the end the lock file is
+    removed, and the folder too if nothing else is in it.
 
     Args:
         folder: Holds the lock file.
+        doing: What is done meanwhile, for the message to another process that waits.
+
+    Yields:
+        The lock's file descriptor: a child process that inherits it goes on holding the lock.
     """
-    path = folder / "lock"
-    descriptor = _acquire(path)
+    path = folder / _NAME
+    descriptor = _acquire(path, doing)
     try:
-        yield
+        yield descriptor
     finally:
         path.unlink()
         with contextlib.suppress(OSError):  # something is left to go on from, or another process waits
@@ -29,7 +35,22 @@ def exclusive(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _acquire(path: Path) -> int:
+def is_locked(folder: Path) -> bool:
+    """Whether a process holds the folder's lock now."""
+    try:
+        descriptor = os.open(folder / _NAME, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _acquire(path: Path, doing: str) -> int:
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -39,7 +60,7 @@ def _acquire(path: Path) -> int:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"Another process is preparing {path.parent.parent}; waiting until it ends", flush=True)
+            print(f"Another process is {doing}; waiting until it ends", flush=True)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if _is(descriptor, path):
             return descriptor

@@ -1,0 +1,1 @@
+"""Sweeps: sets of trainings, each named by a hash of what determines its numbers, that can be stopped and resumed."""
