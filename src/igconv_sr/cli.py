@@ -30,6 +30,7 @@ COMMANDS = {
     "bench": Command("bench", "bench", "Measure speed, as ratios against plain implementations."),
     "compare": Command("compare", None, "Compare two evaluated runs image by image."),
     "convert": Command("convert", None, "Read the authors' released weights into a file of ours, or write theirs."),
+    "export": Command("export.command", None, "Write a model for other programs: ONNX, torch.export, spandrel."),
     "data": Command("data_command", None, "Get data sets, check those on disk, or pack them; igconv-sr data --help."),
 }
 

@@ -22,6 +22,8 @@ class Encoder(nn.Module, ABC):
         out_channels: C.
         size_multiple: H and W must be multiples of this; SRNet pads (1: any size is fine).
         pad_mode: How SRNet pads.
+        traced_multiple: A program traced from it (:mod:`igconv_sr.export`) serves multiples of this; need not exist
+            where it is ``size_multiple``.
         rgb_mean: Subtracted from the input and added back to the output, or None.
         add_mean: Need not exist; what SRNet has the upsampler apply to its main branch (RCAN learns its mean shift).
     """

@@ -9,6 +9,7 @@ of windows, y and x rows and columns of pixels in a window, a and b rows and col
 and columns of pixels in a cell, n pixels and k cells of a window, h heads, d channels of a head.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -217,3 +218,4 @@ class HiTSRF(Trunk, Encoder):
         ]
         super().__init__(embed_dim, groups)
         self.out_channels = embed_dim
+        self.traced_multiple = math.lcm(*(side for window in windows for side in window))

@@ -30,6 +30,15 @@ class LocalDetail(nn.Module):
         return out
 
 
+def _coarse(x: Tensor) -> Tensor:
+    """Maxima over 8×8 cells: (B,C,H,W) to (B,C,H//8,W//8)."""
+    height, width = x.shape[-2:]
+    if height % _POOLING == 0 and width % _POOLING == 0:
+        return F.max_pool2d(x, _POOLING)  # the same, but a traced program of it serves all such sizes
+    # At least one cell, so that images under 8 pixels work.
+    return F.adaptive_max_pool2d(x, (max(height // _POOLING, 1), max(width // _POOLING, 1)))
+
+
 class SelfModulation(nn.Module):
     """Self-modulation feature aggregation (SMFA)."""
 
@@ -47,9 +56,8 @@ class SelfModulation(nn.Module):
         """Maps (B,C,H,W) to the same shape."""
         height, width = features.shape[-2:]
         y, x = self.linear_0(features).chunk(2, dim=1)
-        # At least one cell, so that images under 8 pixels work; one pixel has no variance.
-        cells = (max(height // _POOLING, 1), max(width // _POOLING, 1))
-        pooled = self.dw_conv(F.adaptive_max_pool2d(x, cells))
+        pooled = self.dw_conv(_coarse(x))
+        # One pixel has no variance.
         variance = x.var(dim=(-2, -1), keepdim=True, correction=min(1, height * width - 1))
         gate = F.gelu(self.linear_1(pooled * self.alpha + variance * self.belt))
         x = x * F.interpolate(gate, size=(height, width), mode="nearest")
@@ -102,7 +110,7 @@ class SMFANet(Encoder):
 
     def __init__(self, dim: int = 48, n_blocks: int = 12, ffn_scale: float = 2) -> None:
         super().__init__()
-        self.out_channels = dim
+        self.out_channels, self.traced_multiple = dim, _POOLING
         self.to_feat = nn.Conv2d(3, dim, 3, padding=1)
         self.feats = nn.Sequential(*(FeatureModulationBlock(dim, ffn_scale) for _ in range(n_blocks)))
 

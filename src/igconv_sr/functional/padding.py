@@ -26,7 +26,7 @@ def mirror_indices(size: int, before: int, after: int, mode: PadMode, device: to
         return torch.minimum(position, 2 * size - 1 - position)
     period = max(2 * size - 2, 1)
     position = position % period
-    return torch.minimum(position, period - position) if size > 1 else position
+    return torch.minimum(position, period - position)
 
 
 def pad_bottom_right(image: Tensor, multiple: int, mode: PadMode) -> Tensor:

@@ -1,0 +1,157 @@
+"""``igconv-sr export``: the files give the images of the network, at sizes and scales that the trace never saw."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from igconv_sr.card import ModelCard
+from igconv_sr.checkpoint import load, save_safetensors
+from igconv_sr.errors import InputError
+from igconv_sr.export import command
+
+Session = Callable[..., Tensor]
+
+ENCODERS: dict[str, dict[str, Any]] = {
+    "EDSR": {"num_feat": 8, "num_block": 1},
+    "SMFANet": {"dim": 8, "n_blocks": 1},
+    "SwinIR": {"embed_dim": 12, "depths": [2], "num_heads": [2], "window_size": 8},
+    "MambaIR": {"embed_dim": 12, "depths": [1]},
+}
+
+
+@pytest.fixture
+def weights(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A network with IGConv+ whose weights are random; EDSR, or as the test says."""
+    encoder = getattr(request, "param", "EDSR")
+    card = ModelCard(
+        encoder={"_target_": f"igconv_sr.encoders.{encoder}", **ENCODERS[encoder]},
+        upsampler={
+            "_target_": "igconv_sr.upsamplers.IGConv",
+            "_partial_": True,
+            "hidden_dim": 8,
+            "num_layers": 1,
+            "fgrep": True,
+            "igsample": True,
+        },
+        scales=[2, 3],
+        model=encoder.lower(),
+        upsampler_name="igconv_plus",
+        train_data="none",
+        seed=0,
+    )
+    torch.manual_seed(0)
+    path = tmp_path / "net.safetensors"
+    save_safetensors(card.build(), card, path)
+    return path
+
+
+def image(batch: int, height: int, width: int) -> Tensor:
+    return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(height))
+
+
+def onnx_session(path: Path) -> Session:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+    def call(lr: Tensor, **more: Any) -> Tensor:
+        return torch.from_numpy(session.run(None, {"lr": lr.numpy(), **more})[0])
+
+    return call
+
+
+def export(weights: Path, *flags: str) -> None:
+    command.main([str(weights), "-o", str(weights.parent), *flags])
+
+
+@torch.no_grad()
+def assert_equal(found: Tensor, path: Path, lr: Tensor, scale: int) -> None:
+    expected = load(path)(lr, scale)
+    assert found.shape == expected.shape
+    assert (found - expected).abs().max() <= 1e-5
+
+
+def test_one_onnx_file_serves_all_its_scales_and_any_size(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnxruntime")
+    export(weights, "--format", "onnx", "--scales", "3,2", "--one-file")
+    path = weights.parent / "net_x2x3.onnx"
+    session = onnx_session(path)
+    for scale in (2, 3):
+        for lr in (image(1, 19, 27), image(3, 1, 1), image(2, 64, 16)):
+            assert_equal(session(lr, scale=np.array(scale)), weights, lr, scale)
+    with pytest.raises(Exception, match="out of data bounds"):
+        session(image(1, 8, 8), scale=np.array(5))
+    largest = max(tensor.numel() for tensor in load(weights).encoder.parameters())
+    assert path.stat().st_size < 1.9 * len(weights.read_bytes()) + 200_000, "the encoder is stored once"
+    assert largest > 0
+    printed = capsys.readouterr().out
+    assert f"Wrote {path}" in printed
+    assert "scale (a whole number: 2,3)" in printed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("weights", "sizes"),
+    [("SMFANet", [(1, 8, 16), (2, 40, 24)]), ("SwinIR", [(1, 19, 27), (2, 5, 64), (1, 1, 1)])],
+    indirect=["weights"],
+)
+def test_onnx_of_encoders_that_pool_or_pad(weights: Path, sizes: list[tuple[int, int, int]]) -> None:
+    """SMFANet serves multiples of its pooling; the windows of SwinIR are padded inside the file."""
+    export(weights, "--format", "onnx", "--scales", "3")
+    session = onnx_session(weights.parent / "net_x3.onnx")
+    for size in sizes:
+        assert_equal(session(image(*size)), weights, image(*size), 3)
+
+
+def test_a_program_is_read_by_torch_alone(weights: Path) -> None:
+    export(weights, "--format", "pt2", "--scales", "2")
+    program = torch.export.load(weights.parent / "net_x2.pt2").module()
+    for lr in (image(1, 19, 27), image(3, 33, 5)):
+        assert_equal(program(lr), weights, lr, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", ["MambaIR"], indirect=True)
+def test_what_depends_on_the_size_is_refused_in_one_line(weights: Path) -> None:
+    with pytest.raises(InputError, match="MambaIR cannot be traced for images of all sizes") as caught:
+        export(weights, "--format", "onnx", "--scales", "2")
+    assert "\n" not in str(caught.value)
+    assert list(weights.parent.iterdir()) == [weights]
+
+
+def test_safetensors_hold_all_scales(weights: Path) -> None:
+    command.main([str(weights), "-o", str(weights.parent / "out"), "--format", "safetensors"])
+    lr = image(1, 6, 7)
+    with torch.no_grad():
+        assert_equal(load(weights.parent / "out" / "net.safetensors")(lr, 5), weights, lr, 5)
+
+
+def test_nothing_is_overwritten_unless_asked(weights: Path) -> None:
+    (weights.parent / "net_x2.pt2").write_text("mine")
+    with pytest.raises(InputError, match=r"net_x2\.pt2 exists already"):
+        export(weights, "--format", "pt2", "--scales", "2,3")
+    assert (weights.parent / "net_x2.pt2").read_text() == "mine"
+    assert not (weights.parent / "net_x3.pt2").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--format", "spandrel"), "no class that ends in one convolution for edsr"),
+        (("--format", "pt2", "--one-file"), "--one-file .* needs --format onnx"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(weights: Path, flags: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        export(weights, *flags)
+
+
+def test_scales_must_be_whole(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        export(weights, "--format", "onnx", "--scales", "2,x")
+    assert caught.value.code == 2
+    assert "'2,x' is not a list of whole numbers of 2 or more" in capsys.readouterr().err
