@@ -22,10 +22,11 @@ class Progress(NamedTuple):
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """Reads it from a run's folder; None before the first step."""
-        record = StepRecord.read(folder)
-        if record is None:
+        """Reads it from a run's folder, or from that of its latest stage; None before the first step."""
+        records = [record for run in (folder, *folder.glob("*/")) if (record := StepRecord.read(run))]
+        if not records:
             return None
+        record = max(records, key=lambda record: record.time)
         steps, seconds = record.step - record.first_step, record.time - record.first_time
         return cls(record.step, record.max_steps, steps / seconds if steps and seconds > 0 else None)
 
