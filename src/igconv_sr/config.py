@@ -74,7 +74,7 @@ def sweep_arguments(arguments: Sequence[str]) -> list[str]:
 def _sweep_name(given: Mapping[str, str]) -> str:
     """The experiment, unless there is none or several are swept over."""
     name = given.get("experiment", "")
-    return name if name and name != "null" and "," not in name else "unnamed"
+    return name.replace("/", "-") if name not in ("", "null") and "," not in name else "unnamed"
 
 
 def quoted(value: str) -> str:

@@ -32,7 +32,9 @@ class Progress(NamedTuple):
 
     @property
     def left(self) -> str:
-        """Time to the last step, empty where it is not known."""
+        """Time to the last step, empty where it is not known; then comes the evaluation."""
+        if self.step == self.max_steps:
+            return "evaluating"
         return self.duration((self.max_steps - self.step) / self.rate) if self.rate else ""
 
     @property
@@ -43,8 +45,8 @@ class Progress(NamedTuple):
         return f"{self.rate:.1f} steps/s" if self.rate >= 1 else f"{1 / self.rate:.1f} s/step"
 
     def __str__(self) -> str:
-        parts = (f"step {self.step} of {self.max_steps}", self.speed, self.left and f"{self.left} left")
-        return ", ".join(filter(None, parts))
+        left = self.left if self.left in ("", "evaluating") else f"{self.left} left"
+        return ", ".join(filter(None, (f"step {self.step} of {self.max_steps}", self.speed, left)))
 
     @staticmethod
     def duration(seconds: float) -> str:
