@@ -55,11 +55,14 @@ evaluate: $(INSTALLED) ## Score on benchmarks: make evaluate ckpt_path=… bench
 bench: $(INSTALLED) ## Measure speed as ratios against plain implementations.
 	@$(BIN)/igconv-sr bench $(overrides)
 
+# A process per core, each with one thread: the tests spend their time in many small steps and starting commands.
+override PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
+
 test: $(INSTALLED) ## Run the tests (minutes).
-	@$(BIN)/pytest -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 test-full: $(INSTALLED) ## Run all tests, the slow ones too.
-	@$(BIN)/pytest
+	@$(PYTEST)
 
 lint: $(INSTALLED) ## Check style and types.
 	@$(BIN)/ruff check

@@ -76,6 +76,9 @@ def serving() -> Iterator[Host]:
         def do_GET(self) -> None:
             answer(self, host)
 
+        def do_HEAD(self) -> None:
+            answer(self, host)
+
         def log_message(self, *arguments: object) -> None:
             pass
 
@@ -94,7 +97,8 @@ def serving() -> Iterator[Host]:
 def answer(request: BaseHTTPRequestHandler, host: Host) -> None:
     name = request.path.removeprefix("/")
     asked = request.headers.get("Range")
-    offset = None if asked is None else int(asked.removeprefix("bytes=").removesuffix("-"))
+    first, _, last = ("", "", "") if asked is None else asked.removeprefix("bytes=").partition("-")
+    offset = int(first) if first else None
     host.seen.append(Seen(name, offset, dict(request.headers)))
     if name in host.redirects:
         request.send_response(302)
@@ -103,14 +107,14 @@ def answer(request: BaseHTTPRequestHandler, host: Host) -> None:
     elif host.statuses or name not in host.files:
         request.send_error(host.statuses.pop(0) if host.statuses else 404)
     else:
-        send(request, host, name, offset)
+        send(request, host, name, offset, int(last) + 1 if last else None)
 
 
-def send(request: BaseHTTPRequestHandler, host: Host, name: str, offset: int | None) -> None:
+def send(request: BaseHTTPRequestHandler, host: Host, name: str, offset: int | None, stop: int | None) -> None:
     body, validators = host.files[name], host.validators(name)
     condition = request.headers.get("If-Range")
     if not host.ranges or (host.if_range and condition not in (None, *validators.values())):
-        offset = None
+        offset = stop = None
     if offset is not None and offset >= len(body):
         request.send_response(416)
         request.send_header("Content-Range", f"bytes */{len(body)}")
@@ -118,13 +122,15 @@ def send(request: BaseHTTPRequestHandler, host: Host, name: str, offset: int | N
         return
     request.send_response(200 if offset is None else 206)
     if offset is not None:
-        request.send_header("Content-Range", f"bytes {offset}-{len(body) - 1}/{len(body)}")
-    rest = body[offset or 0 :]
+        request.send_header("Content-Range", f"bytes {offset}-{min(stop or len(body), len(body)) - 1}/{len(body)}")
+    rest = body[offset or 0 : stop]
     if host.extra_length is not None:
         request.send_header("Content-Length", str(len(rest) + host.extra_length))
     for header, value in validators.items():
         request.send_header(header, value)
     request.end_headers()
+    if request.command == "HEAD":
+        return
     rest = rest[: host.cut()]
     try:
         for start in range(0, len(rest), 1024):

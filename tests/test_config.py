@@ -72,7 +72,7 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("data", [data for data in DATA if data != "sample"])
+@pytest.mark.parametrize("data", [data for data in DATA if data not in ("sample", "remote")])  # remote: test_remote.py
 def test_data_fits_its_class_and_a_tree_of_its_kind(tmp_path: Path, data: str) -> None:
     names, meaning = FILES[data]
     for name in names:

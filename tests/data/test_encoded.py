@@ -113,7 +113,8 @@ def test_a_second_opening_reads_no_image_and_a_changed_file_is_noticed(tmp_path:
 def test_the_same_files_give_the_same_shards_and_index(tmp_path: Path, root: Path, files: list[Path]) -> None:
     shards = [write_shards(files, root, tmp_path / name, 5000) for name in "ab"]
     assert [path.read_bytes() for path in shards[0]] == [path.read_bytes() for path in shards[1]]
-    assert [path.name for path in (tmp_path / "a").iterdir() if path.suffix != ".tar"] == []
+    assert [path.name for path in (tmp_path / "a").iterdir() if path.suffix != ".tar"] == ["shards.txt"]
+    assert (tmp_path / "a" / "shards.txt").read_text().split() == [path.name for path in shards[0]]
     for path in shards[0]:
         with tarfile.open(path) as tar:  # another reader finds the files as they were
             for entry in tar:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from igconv_sr.data.blur_downscale_noise import BlurDownscaleNoise
     from igconv_sr.data.crops import Batch, CropBatch
     from igconv_sr.data.datamodule import MixedScaleData, SampleData
-    from igconv_sr.data.folders import FolderData, MixData, PublishedData
+    from igconv_sr.data.folders import FolderData, MixData, PublishedData, RemoteData
     from igconv_sr.data.prefetch import Prefetch
 
 _MODULES = {
@@ -26,6 +26,7 @@ _MODULES = {
     "MixedScaleData": "datamodule",
     "Prefetch": "prefetch",
     "PublishedData": "folders",
+    "RemoteData": "folders",
     "SampleData": "datamodule",
     "find_benchmark": "benchmark",
     "find_benchmarks": "benchmark",
@@ -43,6 +44,7 @@ __all__ = [
     "MixedScaleData",
     "Prefetch",
     "PublishedData",
+    "RemoteData",
     "SampleData",
     "find_benchmark",
     "find_benchmarks",

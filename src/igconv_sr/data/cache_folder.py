@@ -10,12 +10,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from igconv_sr.console import say
+from igconv_sr.datasets.remote import RemoteFile
 from igconv_sr.errors import InputError
 
 _PARTIAL = ".partial"
 
 
-def digest_of(files: Sequence[Path], kind: str) -> str:
+def digest_of(files: Sequence[Path | RemoteFile], kind: str) -> str:
     """Another name as soon as a file is added, changed or removed: of path, size and time of change.
 
     Args:
@@ -29,7 +30,11 @@ def digest_of(files: Sequence[Path], kind: str) -> str:
     # A million files must not take a million objects and system calls more than needed: strings instead of paths,
     # and files of one folder share its real name.
     real_folders: dict[str, str] = {}
-    for path in map(os.fspath, files):
+    for file in files:
+        if isinstance(file, RemoteFile):
+            digest.update(f"{file}\t{file.identity()}\n".encode())
+            continue
+        path = os.fspath(file)
         folder, name = os.path.split(path)
         if folder not in real_folders:
             real_folders[folder] = os.path.realpath(folder or os.curdir)

@@ -22,6 +22,7 @@ from igconv_sr.data.sample import TRAINING_PHOTOGRAPHS, VALIDATION_PHOTOGRAPHS
 from igconv_sr.data.schedule import ScaleSchedule
 from igconv_sr.data.storage import Storage, check_storage, open_images
 from igconv_sr.data.store import ImageSource
+from igconv_sr.datasets.remote import RemoteFile
 from igconv_sr.errors import InputError
 from igconv_sr.upsamplers.scales import check_scale
 
@@ -31,7 +32,7 @@ class MixedScaleData(LightningDataModule):
 
     Args:
         name: Name of the data set, as it appears in results.
-        train_files: Image files to train on.
+        train_files: Image files or shards to train on.
         valid_files: Image files to validate on.
         scales: Scales of the training.
         lr_patch_size: Side p of the LR patch, the same at every scale.
@@ -53,7 +54,7 @@ class MixedScaleData(LightningDataModule):
     def __init__(
         self,
         name: str,
-        train_files: Sequence[Path],
+        train_files: Sequence[Path | RemoteFile],
         valid_files: Sequence[Path],
         *,
         scales: Sequence[int],
@@ -87,7 +88,9 @@ class MixedScaleData(LightningDataModule):
         self.seed, self.cache, self.num_workers = seed, Path(cache_dir), num_workers
         self.store: ImageSource | None = None
         self.degradation_name, self.blur_downscale_noise = degradation, blur_downscale_noise
-        self.lr_files = paired_files(self.train_files, lr_files or {}, self.scales) if degradation == "paired" else {}
+        self.lr_files = (
+            paired_files(_paths(self.train_files), lr_files or {}, self.scales) if degradation == "paired" else {}
+        )
         self.degradation: Degradation = MATLAB
         self.mixture: Mixture | None = None
 
@@ -188,6 +191,12 @@ def ignore_signals(worker_id: int) -> None:  # noqa: ARG001 (torch's hook)
     """Leaves Ctrl-C and SIGTERM to the main process, which finishes its step and stops its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _paths(files: Sequence[Path | RemoteFile]) -> list[Path]:
+    if remote := next((file for file in files if isinstance(file, RemoteFile)), None):
+        raise InputError(f"data.degradation=paired needs single files on this machine, not {remote}")
+    return [file for file in files if isinstance(file, Path)]
 
 
 class SampleData(MixedScaleData):

@@ -1,8 +1,9 @@
 """Image files kept as they are and decoded crop by crop: for sets too large to be kept decoded.
 
 ImageNet takes 140 GB as JPEGs and over 600 GB decoded. Any image can be read at any time, from loose files as from
-uncompressed tar files ("shards", the layout of WebDataset), so that a training draws by (seed, step, row) alone here
-too. An index of where each image lies and how large it is is made once and kept in the cache.
+uncompressed tar files ("shards", the layout of WebDataset) on this machine or behind an address, so that a training
+draws by (seed, step, row) alone here too. An index of where each image lies and how large it is is made once and kept
+in the cache.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from igconv_sr.data.cache_folder import digest_of, make_once
 from igconv_sr.data.images import UInt8Image, decode_rgb, read_size
 from igconv_sr.data.tar_shards import members
 from igconv_sr.data.workers import progress, worker_pool
+from igconv_sr.datasets.remote import RemoteFile
 from igconv_sr.datasets.walk import is_shard
 from igconv_sr.errors import InputError
 
@@ -36,7 +38,7 @@ class EncodedStore:
         sizes: (N,2) heights and widths.
     """
 
-    def __init__(self, files: Sequence[Path], folder: Path) -> None:
+    def __init__(self, files: Sequence[Path | RemoteFile], folder: Path) -> None:
         self.files, self.folder = list(files), folder
         self._map()
 
@@ -57,24 +59,29 @@ class EncodedStore:
         """
         path, name = self.files[self._file[index]], self.names[index]
         where = str(path) if path.name == name else f"{path}: {name}"
-        try:
-            with path.open("rb") as file:
-                file.seek(int(self._offset[index]))
-                content = file.read(int(self._length[index]))
-        except FileNotFoundError as error:
-            raise InputError(f"{path} does not exist any more; put it back") from error
-        pixels = decode_rgb(content, where)
+        pixels = decode_rgb(_read(path, int(self._offset[index]), int(self._length[index])), where)
         if pixels.shape[:2] != tuple(self.sizes[index]):
             raise InputError(f"{where} has changed since the training began, or states a wrong size; replace it")
         return pixels
 
-    def __getstate__(self) -> tuple[list[Path], Path]:
+    def __getstate__(self) -> tuple[list[Path | RemoteFile], Path]:
         """Workers map the index anew."""
         return self.files, self.folder
 
-    def __setstate__(self, state: tuple[list[Path], Path]) -> None:
+    def __setstate__(self, state: tuple[list[Path | RemoteFile], Path]) -> None:
         self.files, self.folder = state
         self._map()
+
+
+def _read(path: Path | RemoteFile, offset: int, length: int) -> bytes:
+    if isinstance(path, RemoteFile):
+        return path.read(offset, length)
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(length)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist any more; put it back") from error
 
 
 class Names(Sequence[str]):
@@ -116,7 +123,7 @@ class _Entries(NamedTuple):
     ends: npt.NDArray[np.int64]
 
 
-def index_images(files: Sequence[Path], cache: Path) -> EncodedStore:
+def index_images(files: Sequence[Path | RemoteFile], cache: Path) -> EncodedStore:
     """Finds and measures the images with all cores, unless that has been done already.
 
     Args:
@@ -131,7 +138,7 @@ def index_images(files: Sequence[Path], cache: Path) -> EncodedStore:
     return EncodedStore(files, folder)
 
 
-def _write(files: Sequence[Path], folder: Path) -> None:
+def _write(files: Sequence[Path | RemoteFile], folder: Path) -> None:
     parts = []
     with worker_pool() as pool, progress("Reading sizes", len(files)) as bar:
         for part in pool.map(_measure, *zip(*_chunks(files), strict=True)):
@@ -143,17 +150,17 @@ def _write(files: Sequence[Path], folder: Path) -> None:
         np.save(folder / f"{key}.npy", np.concatenate(arrays))
 
 
-def _chunks(files: Sequence[Path]) -> Iterator[tuple[int, Sequence[Path]]]:
+def _chunks(files: Sequence[Path | RemoteFile]) -> Iterator[tuple[int, Sequence[Path | RemoteFile]]]:
     """Many loose files at a time or one shard: with the number of the first."""
     step = 1 if any(is_shard(path) for path in files) else _CHUNK
     for first in range(0, len(files), step):
         yield first, files[first : first + step]
 
 
-def _measure(first: int, files: Sequence[Path]) -> _Entries:
+def _measure(first: int, files: Sequence[Path | RemoteFile]) -> _Entries:
     rows, names = [], []
     for number, path in enumerate(files, first):
-        if is_shard(path):
+        if isinstance(path, RemoteFile) or is_shard(path):
             for member in members(path):
                 rows.append((number, member.offset, member.length, *member.size))
                 names.append(member.name.encode())

@@ -7,8 +7,9 @@ from typing import Any
 from igconv_sr.data.datamodule import MixedScaleData
 from igconv_sr.data.mixture import Mixture
 from igconv_sr.datasets.mix import select_mix
+from igconv_sr.datasets.remote import remote_shards
 from igconv_sr.datasets.selection import Selection, select, select_folder
-from igconv_sr.datasets.walk import is_shard
+from igconv_sr.datasets.walk import is_shard, list_images
 
 
 class FolderData(MixedScaleData):
@@ -37,6 +38,31 @@ class FolderData(MixedScaleData):
     def describe(self) -> str:
         """What is trained and validated on, and notices."""
         return "\n".join((_line(self.dataset_name, self.folder, self.selection), *self.selection.notices))
+
+
+class RemoteData(MixedScaleData):
+    """Shards that stay behind an address: a crop takes one request for the image it is cut from.
+
+    Args:
+        name: Name of the data set, as it appears in results.
+        root: Address of a folder that holds shards and ``shards.txt``, as ``igconv-sr data shards`` writes them.
+        valid_folder: Folder of the validation images, on this machine.
+        crops: Arguments of :class:`MixedScaleData`.
+
+    Raises:
+        InputError: If the list or the folder does not exist or is empty.
+    """
+
+    def __init__(self, name: str, root: str, valid_folder: str, **crops: Any) -> None:
+        self.root = root
+        super().__init__(name, remote_shards(root), list_images(Path(valid_folder).expanduser()), **crops)
+
+    def describe(self) -> str:
+        """What is trained and validated on."""
+        return (
+            f"Data: {self.dataset_name}, {len(self.train_files):,} shards from {self.root}, "
+            f"{len(self.valid_files)} images for validation"
+        )
 
 
 class PublishedData(MixedScaleData):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from igconv_sr.data.encoded import index_images
 from igconv_sr.data.store import ImageSource, build_store
+from igconv_sr.datasets.remote import RemoteFile
 from igconv_sr.datasets.walk import is_shard
 from igconv_sr.errors import InputError
 
@@ -14,7 +15,7 @@ Storage = Literal["decoded", "encoded"]
 that, and takes shards too. The crops are the same."""
 
 
-def check_storage(storage: Storage, files: Sequence[Path]) -> None:
+def check_storage(storage: Storage, files: Sequence[Path | RemoteFile]) -> None:
     """Refuses unknown names, and shards that would have to be decoded.
 
     Raises:
@@ -27,7 +28,7 @@ def check_storage(storage: Storage, files: Sequence[Path]) -> None:
         raise InputError(f"{shard} is a shard, which is read with data.storage=encoded only")
 
 
-def open_images(files: Sequence[Path], cache: Path, storage: Storage) -> ImageSource:
+def open_images(files: Sequence[Path | RemoteFile], cache: Path, storage: Storage) -> ImageSource:
     """The images, after what has to be done once: decoding them all, or finding out their sizes.
 
     Args:
@@ -38,4 +39,6 @@ def open_images(files: Sequence[Path], cache: Path, storage: Storage) -> ImageSo
     Raises:
         InputError: If a file is missing or cannot be read, or the disk is too small.
     """
-    return (build_store if storage == "decoded" else index_images)(files, cache)
+    if storage == "encoded":
+        return index_images(files, cache)
+    return build_store([path for path in files if isinstance(path, Path)], cache)  # shards have been refused

@@ -1,6 +1,7 @@
 """Shards: many image files in one uncompressed tar file, which slow and remote file systems read far better."""
 
 import io
+import os
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import NamedTuple
 
 from igconv_sr.checkpoint import replacing
 from igconv_sr.data.images import size_of
+from igconv_sr.datasets.remote import LIST_NAME, RemoteFile
 from igconv_sr.datasets.walk import IMAGE_SUFFIXES, SHARD_SUFFIX
 from igconv_sr.errors import InputError
 
@@ -28,7 +30,7 @@ class Member(NamedTuple):
     size: tuple[int, int]
 
 
-def members(path: Path) -> Iterator[Member]:
+def members(path: Path | RemoteFile) -> Iterator[Member]:
     """The images of a shard, in its order; whatever else it holds (labels) is left out. Nothing is unpacked.
 
     Raises:
@@ -36,7 +38,7 @@ def members(path: Path) -> Iterator[Member]:
     """
     found = 0
     try:
-        with tarfile.open(path, "r:") as tar:
+        with path.open("rb") as archive, tarfile.open(fileobj=archive, mode="r:") as tar:
             for entry in tar:
                 if not entry.isreg() or Path(entry.name).suffix.lower() not in IMAGE_SUFFIXES:
                     continue
@@ -46,19 +48,21 @@ def members(path: Path) -> Iterator[Member]:
                 assert file is not None
                 yield Member(entry.name, entry.offset_data, entry.size, size_of(file, f"{path}: {entry.name}"))
                 found += 1
-            end = tar.offset
+            end, size = tar.offset, archive.seek(0, os.SEEK_END)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist") from error
     except (tarfile.TarError, EOFError) as error:
         raise InputError(f"{path} is not an uncompressed tar file, or damaged ({error}); replace it") from error
-    if end >= path.stat().st_size:  # the mark of the end is missing
+    if end >= size:  # the mark of the end is missing
         raise InputError(f"{path} is cut short; replace it")
     if not found:
         raise InputError(f"{path} holds no image; remove it")
 
 
 def write_shards(files: Sequence[Path], root: Path, folder: Path, shard_bytes: int = 2**30) -> list[Path]:
-    """Writes image files as they are into shards; the same files give the same bytes.
+    """Writes image files as they are into shards, and the shards' names into a list for reading them from afar.
+
+    The same files give the same bytes.
 
     Args:
         files: The image files, in the order of the shards.
@@ -83,6 +87,8 @@ def write_shards(files: Sequence[Path], root: Path, folder: Path, shard_bytes: i
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
         shards.append(path)
+    with replacing(folder / LIST_NAME) as partial:
+        partial.write_text("".join(f"{path.name}\n" for path in shards))
     return shards
 
 

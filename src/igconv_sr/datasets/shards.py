@@ -29,6 +29,9 @@ def main(arguments: Sequence[str]) -> None:
     partial.rename(options.output)
     print(f"Wrote {len(files):,} images into {len(shards):,} shards in {options.output}")
     print(f"Train: make train data=folder data.storage=encoded data.root={options.output} data.valid_folder=…")
+    print(
+        "From another machine: upload the folder, then make train data=remote data.root=https://… data.valid_folder=…"
+    )
 
 
 def _parser() -> FlagParser:

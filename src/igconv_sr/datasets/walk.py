@@ -3,12 +3,21 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from igconv_sr.errors import InputError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 SHARD_SUFFIX = ".tar"
+
+
+class HasSuffix(Protocol):
+    """A path, or what has a suffix as one."""
+
+    @property
+    def suffix(self) -> str:
+        """With its dot."""
+        ...
 
 
 class Run(NamedTuple):
@@ -85,7 +94,7 @@ def list_images(folder: Path) -> list[Path]:
     return files
 
 
-def is_shard(path: Path) -> bool:
+def is_shard(path: HasSuffix) -> bool:
     """Whether a file is a shard, many images in one tar file, by its suffix."""
     return path.suffix.lower() == SHARD_SUFFIX
 
