@@ -71,7 +71,7 @@ def one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         (["evaluate", "model=bicubic", "benchmarks=[.]", "tile=0"], ["tile=0"]),
         (["evaluate", "model=bicubic", "benchmarks=[.]", "scales=[2.71828]"], ["scale 2.71828"]),
         (["train", "-m", "seed=1,2"], ["igconv-sr sweep"]),
-        (["train", "stages={one: [seed=1], Two: []}"], ["'Two'", "names no stage"]),
+        (["train", "stages={one: ['seed=1'], Two: []}"], ["'Two'", "cannot be the name of a stage"]),
         (["train", "stages={one: 3}"], ["stages.one", "list of key=value"]),
         (["train", "weights=none.pth"], ["none.pth", "does not exist"]),
         (["train", "benchmarks=[nowhere]"], ["nowhere", "not a folder"]),
