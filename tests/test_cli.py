@@ -75,6 +75,7 @@ def one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         (["train", "stages={one: 3}"], ["stages.one", "list of key=value"]),
         (["train", "weights=none.pth"], ["none.pth", "does not exist"]),
         (["train", "benchmarks=[nowhere]"], ["nowhere", "not a folder"]),
+        (["sweep", "ckpt_path=last"], ["ckpt_path", "leave it out"]),
         (["sweep", "seed=0,0"], ["1 different trainings for 2 cells"]),
         (["sweep", "seed=0,1", "trainer.max_stps=3"], ["did you mean trainer.max_steps?"]),
         (["sweep", "model=edsr,edsrr"], ["model=edsrr", "did you mean edsr"]),

@@ -55,9 +55,14 @@ def sweep_arguments(arguments: Sequence[str]) -> list[str]:
     """Adds what makes a sweep of a training: its folder and the sweeper that knows finished cells.
 
     The folder is ``paths.output_dir``, or one named by the experiment.
+
+    Raises:
+        InputError: If a checkpoint to continue is given.
     """
     sweep_keys = ("paths.output_dir", "retry_failed")
     given = {key_of(argument): argument.partition("=")[2] for argument in arguments}
+    if "ckpt_path" in given:
+        raise InputError("ckpt_path: a sweep continues each of its cells by itself; leave it out")
     folder = given.get("paths.output_dir", "").strip("'\"") or f"{OUTPUTS}/sweep/{_sweep_name(given)}"
     own = [argument for argument in arguments if key_of(argument) not in sweep_keys]
     retry = [f"hydra.sweeper.retry_failed={given['retry_failed']}"] if "retry_failed" in given else []

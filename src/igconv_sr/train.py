@@ -23,7 +23,7 @@ from igconv_sr.callbacks import (
 )
 from igconv_sr.card import ModelCard
 from igconv_sr.checkpoint import AtomicCheckpointIO, load_with_card, replacing, save_safetensors
-from igconv_sr.config import CONFIG_FOLDER, last_checkpoints
+from igconv_sr.config import CONFIG_FOLDER
 from igconv_sr.console import quieten, say
 from igconv_sr.data import Benchmark, MixedScaleData, find_benchmarks
 from igconv_sr.errors import InputError, NonFiniteError
@@ -103,11 +103,13 @@ def _check(config: DictConfig) -> None:
             raise InputError(f"{key}={value} must be a whole number of {least} or more")
     if config.ckpt_path not in (None, LAST) and not Path(config.ckpt_path).is_file():
         raise InputError(f"ckpt_path={config.ckpt_path} does not exist; ckpt_path=last continues the newest run")
-    last = last_checkpoints(Path(config.paths.output_dir))
-    if config.ckpt_path == LAST and not last:
-        missing = Path(config.paths.output_dir) / "checkpoints" / f"{LAST}.ckpt"
-        raise InputError(f"ckpt_path=last: there is no {missing} to continue; leave ckpt_path out to start anew")
-    if config.ckpt_path != LAST and last:
+    folder = Path(config.paths.output_dir)
+    runs = [folder / str(name) for name in config.stages] if isinstance(config.stages, DictConfig) else [folder]
+    last = [run / "checkpoints" / f"{LAST}.ckpt" for run in runs]
+    is_begun = any(path.is_file() for path in last)
+    if config.ckpt_path == LAST and not is_begun:
+        raise InputError(f"ckpt_path=last: there is no {last[0]} to continue; leave ckpt_path out to start anew")
+    if config.ckpt_path != LAST and is_begun:
         raise InputError(
             f"{config.paths.output_dir} already holds a training; continue it with ckpt_path=last, or choose another "
             "paths.output_dir"
