@@ -53,7 +53,7 @@ def test_every_combination_has_its_own_results_and_a_failure_is_its_cells_alone(
     reason = "seed=-1 must be a whole number of 0 or more"
     assert [cell.reason for cell in by_state(sweep)["failed"]] == [reason, reason]
     assert f"edsr_small-spconv-x2x3x4-seed-1 is failed: {reason}" in done.stdout
-    assert re.search(r"edsr_small-spconv-x2x3x4-seed0 │ +[0-9.]+ │ +[0-9.]+ │ +[0-9.]+ │", done.stdout)
+    assert re.search(r"edsr_small-spconv-x2x3x4-seed0 +│ +[0-9.]+ │ +[0-9.]+ │ +[0-9.]+ │", done.stdout)
 
     again = run(*grid, cwd=tmp_path)
     assert again.returncode == 1
@@ -73,8 +73,8 @@ def test_every_combination_has_its_own_results_and_a_failure_is_its_cells_alone(
     assert re.search(r"smfanet_small-spconv-x2x3x4-seed0 +finished +1/1", shown)
 
 
-def kill_all(process: "subprocess.Popen[str]") -> None:
-    """SIGKILL for the sweep and everything it started."""
+def kill_all(process: "subprocess.Popen[str]", sweep: Path) -> None:
+    """SIGKILL for the sweep and everything it started; waits until they are gone."""
     listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.split()
     parents = dict(zip(map(int, listed[::2]), map(int, listed[1::2]), strict=True))
 
@@ -84,6 +84,10 @@ def kill_all(process: "subprocess.Popen[str]") -> None:
     for pid in sorted(filter(descends, parents), reverse=True):
         os.kill(pid, signal.SIGKILL)
     process.communicate()
+    deadline = time.monotonic() + 30
+    while "running" in by_state(sweep):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def wait_until(process: "subprocess.Popen[str]", sweep: Path, pattern: str, count: int) -> None:
@@ -104,14 +108,14 @@ def test_six_cells_killed_twice_equal_the_uninterrupted_ones(tmp_path: Path) -> 
 
     process = start(*grid, "paths.output_dir=killed", cwd=tmp_path)
     wait_until(process, killed, "*/checkpoints/last.ckpt", 2)
-    kill_all(process)
+    kill_all(process, killed)
     first = by_state(killed)
     assert [len(first[state]) for state in ("finished", "interrupted", "waiting")] == [1, 1, 4]
 
     process = start(*grid, "paths.output_dir=killed", cwd=tmp_path)
     wait_until(process, killed, "*/results.csv", 3)
     wait_until(process, killed, "*/checkpoints/last.ckpt", 4)
-    kill_all(process)
+    kill_all(process, killed)
     assert len(by_state(killed)["finished"]) == 3
 
     printed = succeed(*grid, "paths.output_dir=killed", cwd=tmp_path, limit=600)
