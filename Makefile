@@ -46,7 +46,7 @@ setup: $(INSTALLED) ## Build .venv from requirements.lock; every other target do
 train: $(INSTALLED) ## Train one model for all scales: make train model=smfanet upsampler=igconv data=folder data.root=…
 	@$(BIN)/igconv-sr train $(overrides)
 
-sweep: $(INSTALLED) ## Train every combination: make sweep model=edsr_baseline,smfanet upsampler=spconv,igconv
+sweep: $(INSTALLED) ## Train every combination, skip what is finished, resume the rest: make sweep model=edsr,smfanet seed=0,1
 	@$(BIN)/igconv-sr sweep $(overrides)
 
 evaluate: $(INSTALLED) ## Score on benchmarks: make evaluate ckpt_path=… benchmarks=[/path/to/Set5] (or model=bicubic)

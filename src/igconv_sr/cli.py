@@ -69,7 +69,9 @@ def main() -> None:
     if name not in COMMANDS:
         exit_with(f"there is no command {name!r}; the commands are {', '.join(COMMANDS)}", status=2)
     command = COMMANDS[name]
-    if command.config is None:
+    if name == "sweep" and overrides[:1] == ["status"]:
+        _run_with_flags("sweep.status", overrides[1:])
+    elif command.config is None:
         _run_with_flags(command.module, overrides)
     else:
         _run(name, command.config, overrides)

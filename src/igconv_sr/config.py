@@ -34,9 +34,11 @@ def train_arguments(arguments: Sequence[str]) -> list[str]:
     Options given now win over those of the run.
 
     Raises:
-        InputError: If there is no run to continue.
+        InputError: If there is no run to continue, or several trainings are asked for.
     """
-    given = {_key(argument): argument for argument in arguments}
+    if flags := {"-m", "--multirun"} & set(arguments):
+        raise InputError(f"{flags.pop()}: train trains once; igconv-sr sweep trains every combination")
+    given = {key_of(argument): argument for argument in arguments}
     if given.get("ckpt_path") != "ckpt_path=last":
         return list(arguments)
     if "paths.output_dir" in given:
@@ -46,18 +48,23 @@ def train_arguments(arguments: Sequence[str]) -> list[str]:
         os.environ[RUN_VARIABLE] = folder.name
     saved = folder / ".hydra" / "overrides.yaml"
     before = yaml.safe_load(saved.read_text()) if saved.is_file() else []
-    return [option for option in before if _key(option) not in given] + list(arguments)
+    return [option for option in before if key_of(option) not in given] + list(arguments)
 
 
 def sweep_arguments(arguments: Sequence[str]) -> list[str]:
     """Adds what makes a sweep of a training: its folder and the sweeper that knows finished cells.
 
     The folder is ``paths.output_dir``, or one named by the experiment.
+
+    Raises:
+        InputError: If a checkpoint to continue is given.
     """
     sweep_keys = ("paths.output_dir", "retry_failed")
-    given = {_key(argument): argument.partition("=")[2] for argument in arguments}
+    given = {key_of(argument): argument.partition("=")[2] for argument in arguments}
+    if "ckpt_path" in given:
+        raise InputError("ckpt_path: a sweep continues each of its cells by itself; leave it out")
     folder = given.get("paths.output_dir", "").strip("'\"") or f"{OUTPUTS}/sweep/{_sweep_name(given)}"
-    own = [argument for argument in arguments if _key(argument) not in sweep_keys]
+    own = [argument for argument in arguments if key_of(argument) not in sweep_keys]
     retry = [f"hydra.sweeper.retry_failed={given['retry_failed']}"] if "retry_failed" in given else []
     return [
         "--multirun",
@@ -72,7 +79,7 @@ def sweep_arguments(arguments: Sequence[str]) -> list[str]:
 def _sweep_name(given: Mapping[str, str]) -> str:
     """The experiment, unless there is none or several are swept over."""
     name = given.get("experiment", "")
-    return name if name and name != "null" and "," not in name else "unnamed"
+    return name.replace("/", "-") if name not in ("", "null") and "," not in name else "unnamed"
 
 
 def quoted(value: str) -> str:
@@ -81,13 +88,19 @@ def quoted(value: str) -> str:
     return f"'{escaped}'"
 
 
+def last_checkpoints(folder: Path) -> list[Path]:
+    """Checkpoints to continue a run from: its own, or those of its stages."""
+    return [*folder.glob("checkpoints/last.ckpt"), *folder.glob("*/checkpoints/last.ckpt")]
+
+
 def _newest_run() -> Path:
-    checkpoints = OUTPUTS.glob("train/*/checkpoints/last.ckpt")
+    checkpoints = [path for run in OUTPUTS.glob("train/*") for path in last_checkpoints(run)]
     newest = max(checkpoints, key=lambda path: path.stat().st_mtime, default=None)
     if newest is None:
         raise InputError(f"ckpt_path=last: there is no run with a checkpoint in {OUTPUTS}/train; leave ckpt_path out")
-    return newest.parents[1]
+    return OUTPUTS / "train" / newest.relative_to(OUTPUTS / "train").parts[0]
 
 
-def _key(argument: str) -> str:
+def key_of(argument: str) -> str:
+    """The key or group of an override."""
     return argument.partition("=")[0].lstrip("+")

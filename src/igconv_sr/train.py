@@ -28,12 +28,14 @@ from igconv_sr.console import quieten, say
 from igconv_sr.data import Benchmark, MixedScaleData, find_benchmarks
 from igconv_sr.errors import InputError, NonFiniteError
 from igconv_sr.evaluation import check_distinct, evaluate
+from igconv_sr.initial_weights import start_from
 from igconv_sr.launch import Launch
 from igconv_sr.metrics import STANDARD, mean_scores
 from igconv_sr.network import Bicubic, SRNet
 from igconv_sr.picture import save_side_by_side
 from igconv_sr.report_table import print_gains
 from igconv_sr.results import source, write_results
+from igconv_sr.stages import train_in_stages
 from igconv_sr.task import SuperResolution
 
 
@@ -41,7 +43,11 @@ from igconv_sr.task import SuperResolution
 def main(config: DictConfig) -> None:
     """Trains by a composed configuration."""
     with Launch.current.job():
-        train(config)
+        _check(config)
+        if config.stages is None:
+            train(config)
+        else:
+            train_in_stages(config)
 
 
 def train(config: DictConfig) -> None:
@@ -52,23 +58,25 @@ def train(config: DictConfig) -> None:
         NonFiniteError: If the loss or the weights became NaN or infinite.
     """
     quieten()
-    _check(config)
     folder = Path(config.paths.output_dir)
     seed_everything(config.seed, workers=True, verbose=False)
     data: MixedScaleData = instantiate(config.data)
     benchmarks = _benchmarks(config, data)
     say(data.describe())
     card = _card(config, data)
+    net = card.build()
+    if config.weights is not None and config.ckpt_path is None:
+        start_from(net, card, config.weights)
     task = SuperResolution(
-        card.build(),
+        net,
         card,
         instantiate(config.loss),
         instantiate(config.optim.optimizer),
         instantiate(config.optim.scheduler),
         config.trainer.log_every_n_steps,
     )
-    trainer = _trainer(config, data, task.net, folder)
-    _announce(card, task.net, data, trainer)
+    trainer = _trainer(config, data, net, folder)
+    _announce(card, net, data, trainer)
     last = folder / "checkpoints" / f"{LAST}.ckpt"
     resume = last if config.ckpt_path == LAST else config.ckpt_path
     if trainer.is_global_zero:
@@ -95,10 +103,13 @@ def _check(config: DictConfig) -> None:
             raise InputError(f"{key}={value} must be a whole number of {least} or more")
     if config.ckpt_path not in (None, LAST) and not Path(config.ckpt_path).is_file():
         raise InputError(f"ckpt_path={config.ckpt_path} does not exist; ckpt_path=last continues the newest run")
-    last = Path(config.paths.output_dir) / "checkpoints" / f"{LAST}.ckpt"
-    if config.ckpt_path == LAST and not last.is_file():
-        raise InputError(f"ckpt_path=last: there is no {last} to continue; leave ckpt_path out to start anew")
-    if config.ckpt_path != LAST and last.is_file():
+    folder = Path(config.paths.output_dir)
+    runs = [folder / str(name) for name in config.stages] if isinstance(config.stages, DictConfig) else [folder]
+    last = [run / "checkpoints" / f"{LAST}.ckpt" for run in runs]
+    is_begun = any(path.is_file() for path in last)
+    if config.ckpt_path == LAST and not is_begun:
+        raise InputError(f"ckpt_path=last: there is no {last[0]} to continue; leave ckpt_path out to start anew")
+    if config.ckpt_path != LAST and is_begun:
         raise InputError(
             f"{config.paths.output_dir} already holds a training; continue it with ckpt_path=last, or choose another "
             "paths.output_dir"

@@ -15,6 +15,7 @@ from commands import TINY, photographs, succeed
 from igconv_sr.config import CONFIG_FOLDER
 from igconv_sr.data.named_degradation import DEGRADATIONS
 from igconv_sr.explain import explain
+from igconv_sr.sweep.cell import read_cells
 
 
 def div2k(root: Path) -> tuple[str, ...]:
@@ -34,7 +35,7 @@ def div2k_options(root: Path) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds ``sweep/0``, ``sweep/1`` …: one training of four steps for each choice."""
+    """Holds ``sweep`` with one training of four steps for each choice."""
     folder = tmp_path_factory.mktemp("trainings")
     choices = f"data.degradation={','.join(DEGRADATIONS)}"
     succeed("sweep", *div2k(folder / "data"), "trainer.max_steps=4", choices, "paths.output_dir=sweep", cwd=folder)
@@ -46,12 +47,19 @@ def weights(folder: Path) -> dict[str, Tensor]:
     return state
 
 
+def cell(folder: Path, degradation: str) -> Path:
+    (found,) = [
+        path for path, cell in read_cells(folder / "sweep").items() if f"degradation{degradation}-" in f"{cell.name}-"
+    ]
+    return found
+
+
 def test_every_choice_trains_and_is_named_in_results(folder: Path) -> None:
-    cells = [folder / "sweep" / str(number) for number in range(len(DEGRADATIONS))]
-    names = [row["train_data"] for cell in cells for row in csv.DictReader((cell / "results.csv").open())]
+    cells = [cell(folder, degradation) for degradation in DEGRADATIONS]
+    names = [row["train_data"] for path in cells for row in csv.DictReader((path / "results.csv").open())]
     others = [f"div2k ({name})" for name in DEGRADATIONS[1:]]
     assert names == [name for name in ("div2k", *others) for _ in range(3)]
-    trained = [weights(cell)["net.encoder.conv_first.weight"] for cell in cells]
+    trained = [weights(path)["net.encoder.conv_first.weight"] for path in cells]
     assert torch.equal(trained[0], trained[1]), "matlab_fast is exact at ×2, ×3 and ×4"
     for number in (2, 3, 4):
         assert not torch.equal(trained[0], trained[number]), DEGRADATIONS[number]
@@ -64,7 +72,7 @@ def test_a_degraded_training_resumes_bit_for_bit(folder: Path) -> None:
     options = div2k_options(folder / "data")
     succeed("train", *options, "data.degradation=blur_downscale_noise", here, "trainer.max_steps=2", cwd=folder)
     succeed("train", "ckpt_path=last", here, "trainer.max_steps=4", "data.num_workers=1", cwd=folder)
-    whole, parts = weights(folder / "sweep" / "4"), weights(folder / "parts")
+    whole, parts = weights(cell(folder, "blur_downscale_noise")), weights(folder / "parts")
     assert whole.keys() == parts.keys()
     for key, value in whole.items():
         assert torch.equal(value, parts[key]), key

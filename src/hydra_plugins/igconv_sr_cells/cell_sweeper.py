@@ -55,7 +55,10 @@ class CellSweeper(BasicSweeper):
         """Overrides of each cell, and the keys that have several values."""
         assert self.hydra_context is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        # An experiment that stands for several others names them in its params; of other keys the command line wins.
+        others = "experiment" in self.params
+        given = [argument for argument in arguments if not (others and argument.startswith("experiment="))]
+        overrides = parser.parse_overrides([*self._parse_config(), *given])
         overrides.sort(key=lambda override: override.key_or_group != "seed")  # whole comparisons of one seed first
         (grid,) = self.split_arguments(overrides, None)
         columns = zip(*grid, strict=True)

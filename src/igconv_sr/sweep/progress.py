@@ -22,16 +22,19 @@ class Progress(NamedTuple):
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """Reads it from a run's folder; None before the first step."""
-        record = StepRecord.read(folder)
-        if record is None:
+        """Reads it from a run's folder, or from that of its latest stage; None before the first step."""
+        records = [record for run in (folder, *folder.glob("*/")) if (record := StepRecord.read(run))]
+        if not records:
             return None
+        record = max(records, key=lambda record: record.time)
         steps, seconds = record.step - record.first_step, record.time - record.first_time
         return cls(record.step, record.max_steps, steps / seconds if steps and seconds > 0 else None)
 
     @property
     def left(self) -> str:
-        """Time to the last step, empty where it is not known."""
+        """Time to the last step, empty where it is not known; then comes the evaluation."""
+        if self.step == self.max_steps:
+            return "evaluating"
         return self.duration((self.max_steps - self.step) / self.rate) if self.rate else ""
 
     @property
@@ -42,8 +45,8 @@ class Progress(NamedTuple):
         return f"{self.rate:.1f} steps/s" if self.rate >= 1 else f"{1 / self.rate:.1f} s/step"
 
     def __str__(self) -> str:
-        parts = (f"step {self.step} of {self.max_steps}", self.speed, self.left and f"{self.left} left")
-        return ", ".join(filter(None, parts))
+        left = self.left if self.left in ("", "evaluating") else f"{self.left} left"
+        return ", ".join(filter(None, (f"step {self.step} of {self.max_steps}", self.speed, left)))
 
     @staticmethod
     def duration(seconds: float) -> str:

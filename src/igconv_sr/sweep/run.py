@@ -1,5 +1,6 @@
 """A sweep: makes the cells of a grid, has Hydra's launcher run those that are not finished, shows the results."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from igconv_sr.config import quoted
 from igconv_sr.errors import InputError
+from igconv_sr.launch import Launch
 from igconv_sr.sweep.cell import FILE_NAME, Cell
 from igconv_sr.sweep.identity import cell_hash, cell_name
 from igconv_sr.sweep.scores import scored_on
@@ -48,7 +50,9 @@ def sweep(config: DictConfig, context: HydraContext, launcher: Launcher, grid: G
     if to_run:
         overrides = [[*cells[folder][0].overrides, f"paths.output_dir={quoted(str(folder))}"] for folder in to_run]
         try:
-            for job in launcher.launch(overrides, initial_job_idx=0):
+            with Launch.current.job():  # the trainings are started as the user started this
+                jobs = launcher.launch(overrides, initial_job_idx=0)
+            for job in jobs:
                 _ = job.return_value  # raises what went wrong in the job itself
         finally:
             print_results(root, list(cells))
@@ -102,7 +106,7 @@ def _announce(root: Path, folders: Sequence[Path], to_run: Sequence[Path]) -> No
     listed = ", ".join(f"{count} {state}" for state, count in states.items())
     print(f"Sweep of {len(folders)} cells in {root}: {listed}; {len(to_run)} to run", flush=True)
     if to_run:
-        print(f"Watch it from another terminal with: igconv-sr sweep status {root}", flush=True)
+        print(f"Watch it from another terminal with: igconv-sr sweep status {shlex.quote(str(root))}", flush=True)
 
 
 def _raise_unfinished(folders: Sequence[Path]) -> None:
