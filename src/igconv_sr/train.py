@@ -12,7 +12,17 @@ from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor
 from lightning.pytorch.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
-from igconv_sr.callbacks import LAST, GracefulStop, ImagePanels, ScaleSteps, StepProgress, StepSeed, checkpoints
+from igconv_sr.callbacks import (
+    LAST,
+    GracefulStop,
+    ImagePanels,
+    ScaleSteps,
+    StepProgress,
+    StepSeed,
+    TrainingCost,
+    checkpoints,
+)
+from igconv_sr.callbacks.cost import FILE_NAME as COST
 from igconv_sr.card import ModelCard
 from igconv_sr.checkpoint import AtomicCheckpointIO, load_with_card, replacing, save_safetensors
 from igconv_sr.config import CONFIG_FOLDER
@@ -20,6 +30,7 @@ from igconv_sr.console import quieten, say
 from igconv_sr.data import MixedScaleData
 from igconv_sr.errors import InputError, NonFiniteError
 from igconv_sr.evaluation import evaluate
+from igconv_sr.final_log import log_final
 from igconv_sr.launch import Launch
 from igconv_sr.metrics import STANDARD, mean_scores
 from igconv_sr.network import Bicubic, SRNet
@@ -134,6 +145,7 @@ def _trainer(config: DictConfig, data: MixedScaleData, net: SRNet, folder: Path)
 
 def _callbacks(config: DictConfig, data: MixedScaleData, folder: Path, every_n_steps: int) -> list[Callback]:
     callbacks: list[Callback] = [
+        TrainingCost(),
         StepProgress(),
         StepSeed(config.seed),
         ScaleSteps(),
@@ -183,6 +195,10 @@ def _finish(trainer: Trainer, data: MixedScaleData, folder: Path) -> None:
     made_by = source(card, params, STANDARD.name, str(last))
     write_results(scores, made_by, [data.benchmark], folder)
     save_side_by_side(net, data.benchmark, data.scales, picture)
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set out of mypy's sight
+    cost = next(callback.cost for callback in callbacks if isinstance(callback, TrainingCost))
+    cost.write(folder)
+    log_final(trainer, net, [data.benchmark], scores, bicubic, cost, folder)
     print_gains(made_by.title, mean_scores(scores), mean_scores(bicubic))
-    say(f"Checkpoint   {last}\nWeights      {weights}\nSide by side {picture}")
+    say(f"Checkpoint   {last}\nWeights      {weights}\nSide by side {picture}\nCost         {folder / COST}")
     say(f"Results in {folder}")

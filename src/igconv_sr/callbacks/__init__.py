@@ -1,10 +1,20 @@
 """What a training does besides its steps."""
 
 from igconv_sr.callbacks.checkpoints import LAST, checkpoints
+from igconv_sr.callbacks.cost import TrainingCost
 from igconv_sr.callbacks.image_panels import ImagePanels
 from igconv_sr.callbacks.progress import StepProgress
 from igconv_sr.callbacks.scale_steps import ScaleSteps
 from igconv_sr.callbacks.step_seed import StepSeed
 from igconv_sr.callbacks.stop import GracefulStop
 
-__all__ = ["LAST", "GracefulStop", "ImagePanels", "ScaleSteps", "StepProgress", "StepSeed", "checkpoints"]
+__all__ = [
+    "LAST",
+    "GracefulStop",
+    "ImagePanels",
+    "ScaleSteps",
+    "StepProgress",
+    "StepSeed",
+    "TrainingCost",
+    "checkpoints",
+]
