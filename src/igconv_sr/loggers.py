@@ -32,7 +32,8 @@ class ResumableWandbLogger(WandbLogger):
 
     A continued training repeats the steps since its last checkpoint, with the same values; what the earlier parts of
     the run hold is not sent again. Rows are counted on from the earlier parts, so that the parts, each in a file of its
-    own, are one run for W&B: online at once, offline after ``wandb sync``.
+    own, are one run for W&B: online at once, offline after ``wandb sync``. After SIGKILL offline the last rows can be
+    missing from it, since wandb (0.31) writes its file in blocks of 32 KiB.
 
     Args:
         folder: That of the training; W&B's files lie in ``wandb/`` in it.
@@ -43,13 +44,13 @@ class ResumableWandbLogger(WandbLogger):
     def __init__(self, folder: Path, run_id: str, **settings: Any) -> None:
         super().__init__(save_dir=str(folder), id=run_id, **settings)
         earlier = [row for file in run_files(folder, run_id) for row in history(file)]
-        self._logged = {(name, row[STEP]) for row in earlier if STEP in row for name in row}
+        self._logged = {(name, int(row[STEP])) for row in earlier if STEP in row for name in row}
         self._next_row = max((int(row[_ROW]) + 1 for row in earlier if _ROW in row), default=0)
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Logs what is not yet logged of a step."""
-        new = {name: value for name, value in metrics.items() if (name, str(step)) not in self._logged}
+        new = {name: value for name, value in metrics.items() if (name, step) not in self._logged}
         if not new.keys() - {"epoch"}:
             return
         self._next_row = max(self._next_row, self.experiment.step)

@@ -1,5 +1,6 @@
 """Reads what a W&B run has written to this machine, online or offline: its ``.wandb`` files."""
 
+import json
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,8 +51,16 @@ def run_files(folder: Path, run_id: str) -> list[Path]:
     return sorted((folder / "wandb").glob(f"*run-*-{run_id}/run-{run_id}.wandb"))
 
 
-def history(file: Path) -> Iterator[dict[str, str]]:
-    """The logged rows of a file: JSON texts by name."""
+def history(file: Path) -> Iterator[dict[str, Any]]:
+    """The logged rows of a file: values by name; pictures and tables are dictionaries that say where they lie."""
     for record in records(file):
         if record.HasField("history"):
-            yield {item.key or ".".join(item.nested_key): item.value_json for item in record.history.item}
+            row: dict[str, Any] = {}
+            for item in record.history.item:
+                name, *inside = item.nested_key or (item.key,)
+                value = json.loads(item.value_json)
+                if inside:
+                    row.setdefault(name, {})[".".join(inside)] = value
+                else:
+                    row[name] = value
+            yield row
