@@ -19,8 +19,10 @@ from igconv_sr.callbacks import (
     StepFile,
     StepProgress,
     StepSeed,
+    TrainingCost,
     checkpoints,
 )
+from igconv_sr.callbacks.cost import FILE_NAME as COST
 from igconv_sr.card import ModelCard
 from igconv_sr.checkpoint import AtomicCheckpointIO, load_with_card, replacing, save_safetensors
 from igconv_sr.config import CONFIG_FOLDER
@@ -28,6 +30,7 @@ from igconv_sr.console import quieten, say
 from igconv_sr.data import Benchmark, MixedScaleData, find_benchmarks
 from igconv_sr.errors import InputError, NonFiniteError
 from igconv_sr.evaluation import check_distinct, evaluate
+from igconv_sr.final_log import log_final
 from igconv_sr.initial_weights import start_from
 from igconv_sr.launch import Launch
 from igconv_sr.metrics import STANDARD, mean_scores
@@ -160,6 +163,7 @@ def _trainer(config: DictConfig, data: MixedScaleData, net: SRNet, folder: Path)
 
 def _callbacks(config: DictConfig, data: MixedScaleData, folder: Path, every_n_steps: int) -> list[Callback]:
     callbacks: list[Callback] = [
+        TrainingCost(),
         StepProgress(),
         StepFile(folder.parent),
         StepSeed(config.seed),
@@ -210,6 +214,10 @@ def _finish(trainer: Trainer, data: MixedScaleData, benchmarks: Sequence[Benchma
     made_by = source(card, params, STANDARD.name, str(last))
     write_results(scores, made_by, benchmarks, folder)
     save_side_by_side(net, data.benchmark, data.scales, picture)
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set out of mypy's sight
+    cost = next(callback.cost for callback in callbacks if isinstance(callback, TrainingCost))
+    cost.write(folder)
+    log_final(trainer, net, benchmarks, scores, bicubic, cost, folder)
     print_gains(made_by.title, mean_scores(scores), mean_scores(bicubic))
-    say(f"Checkpoint   {last}\nWeights      {weights}\nSide by side {picture}")
+    say(f"Checkpoint   {last}\nWeights      {weights}\nSide by side {picture}\nCost         {folder / COST}")
     say(f"Results in {folder}")

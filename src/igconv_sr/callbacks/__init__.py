@@ -1,6 +1,7 @@
 """What a training does besides its steps."""
 
 from igconv_sr.callbacks.checkpoints import LAST, checkpoints
+from igconv_sr.callbacks.cost import TrainingCost
 from igconv_sr.callbacks.image_panels import ImagePanels
 from igconv_sr.callbacks.progress import StepProgress
 from igconv_sr.callbacks.scale_steps import ScaleSteps
@@ -8,4 +9,14 @@ from igconv_sr.callbacks.step_file import StepFile
 from igconv_sr.callbacks.step_seed import StepSeed
 from igconv_sr.callbacks.stop import GracefulStop
 
-__all__ = ["LAST", "GracefulStop", "ImagePanels", "ScaleSteps", "StepFile", "StepProgress", "StepSeed", "checkpoints"]
+__all__ = [
+    "LAST",
+    "GracefulStop",
+    "ImagePanels",
+    "ScaleSteps",
+    "StepFile",
+    "StepProgress",
+    "StepSeed",
+    "TrainingCost",
+    "checkpoints",
+]

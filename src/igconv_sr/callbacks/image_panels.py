@@ -1,27 +1,85 @@
-"""Sends LR, bicubic, SR and HR of one validation image per scale to W&B and TensorBoard."""
+"""Cut-outs for W&B and TensorBoard, and the callback that sends a row of them per scale after each validation."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
 from igconv_sr.data import BenchmarkItem
 from igconv_sr.functional.imresize import imresize
-from igconv_sr.network import SRNet
+from igconv_sr.network import SuperResolver
 from igconv_sr.task import SuperResolution
 from igconv_sr.upsamplers.scales import check_scale
 
 _SIDE = 192
-"""HR pixels of a panel."""
+"""HR pixels of a cut-out."""
+
+ERROR_GAIN = 4
+"""How many times brighter than it is the error is shown."""
+
+
+class CutOuts(NamedTuple):
+    """The middle of one image, each (3,side,side) in [0,1] on the CPU.
+
+    Attributes:
+        lr: LR, its pixels repeated.
+        bicubic: LR enlarged by MATLAB's bicubic.
+        sr: The model's.
+        hr: The truth.
+        error: |SR - HR|, ``ERROR_GAIN`` times.
+    """
+
+    lr: Tensor
+    bicubic: Tensor
+    sr: Tensor
+    hr: Tensor
+    error: Tensor
+
+    @property
+    def row(self) -> Tensor:
+        """All beside each other: (3,side,5·side)."""
+        return torch.cat(self, dim=-1)
+
+
+@torch.no_grad()
+def cut_outs(net: SuperResolver, item: BenchmarkItem) -> CutOuts:
+    """Cuts the middle out of an image.
+
+    Args:
+        net: The model, which sees the cut-out alone.
+        item: The image, on the model's device, at a whole scale.
+    """
+    scale = check_scale(item.scale)
+    side = _SIDE // scale
+    top, left = (max(size - side, 0) // 2 for size in item.lr.shape[-2:])
+    lr = item.lr[..., top : top + side, left : left + side] / 255
+    hr = item.hr[..., top * scale : (top + side) * scale, left * scale : (left + side) * scale] / 255
+    nearest = lr.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
+    sr = net(lr, scale).float().clamp(0, 1)
+    images = (nearest, imresize(lr, scale), sr, hr, (sr - hr).abs() * ERROR_GAIN)
+    return CutOuts(*(image[0].float().clamp(0, 1).cpu() for image in images))
+
+
+def image_loggers(trainer: Trainer) -> list[WandbLogger | TensorBoardLogger]:
+    """Those of a trainer's loggers that take pictures."""
+    return [logger for logger in trainer.loggers if isinstance(logger, WandbLogger | TensorBoardLogger)]
+
+
+def log_row(logger: WandbLogger | TensorBoardLogger, name: str, row: Tensor, step: int) -> None:
+    """Sends one picture, (3,H,W) in [0,1]."""
+    if isinstance(logger, WandbLogger):
+        logger.log_image(name, [row], step=step)
+    else:
+        logger.experiment.add_image(name, row, step)
 
 
 class ImagePanels(Callback):
-    """After each validation logs one row per scale: LR enlarged, bicubic, SR, HR, cut from the image's middle."""
+    """After each validation logs one row per scale: LR, bicubic, SR, HR and error, cut from the image's middle."""
 
     def __init__(self) -> None:
-        self._panels: dict[float, Tensor] = {}
+        self._rows: dict[float, Tensor] = {}
 
     def on_validation_batch_end(
         self,
@@ -34,34 +92,13 @@ class ImagePanels(Callback):
     ) -> None:
         """Keeps the first image of each scale."""
         assert isinstance(pl_module, SuperResolution)
-        wanted = trainer.is_global_zero and not trainer.sanity_checking and _image_loggers(trainer)
-        if wanted and batch.scale not in self._panels:
-            self._panels[batch.scale] = _panel(pl_module.net, batch)
+        wanted = trainer.is_global_zero and not trainer.sanity_checking and image_loggers(trainer)
+        if wanted and batch.scale not in self._rows:
+            self._rows[batch.scale] = cut_outs(pl_module.net, batch).row
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Logs the rows."""
-        for scale, panel in self._panels.items():
-            for logger in _image_loggers(trainer):
-                if isinstance(logger, WandbLogger):
-                    logger.log_image(f"valid/images_x{scale}", [panel], step=trainer.global_step)
-                elif isinstance(logger, TensorBoardLogger):
-                    logger.experiment.add_image(f"valid/images_x{scale}", panel, trainer.global_step)
-        self._panels = {}
-
-
-def _image_loggers(trainer: Trainer) -> list[Logger]:
-    return [logger for logger in trainer.loggers if isinstance(logger, WandbLogger | TensorBoardLogger)]
-
-
-def _panel(net: SRNet, item: BenchmarkItem) -> Tensor:
-    """(3,side,4·side) in [0,1]."""
-    scale = check_scale(item.scale)
-    side = _SIDE // scale
-    top, left = (max(size - side, 0) // 2 for size in item.lr.shape[-2:])
-    lr = item.lr[..., top : top + side, left : left + side] / 255
-    hr = item.hr[..., top * scale : (top + side) * scale, left * scale : (left + side) * scale] / 255
-    nearest = lr.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
-    with torch.no_grad():
-        sr = net(lr, scale)
-    row = torch.cat((nearest, imresize(lr, scale), sr, hr), dim=-1)
-    return row[0].float().clamp(0, 1).cpu()
+        for scale, row in self._rows.items():
+            for logger in image_loggers(trainer):
+                log_row(logger, f"valid/images_x{scale}", row, trainer.global_step)
+        self._rows = {}
