@@ -101,16 +101,17 @@ def match_published(rows: Mapping[Variant, Scored]) -> tuple[list[Match], dict[s
     matched = set()
     for row in published_rows():
         for variant, scored in rows.items():
-            if _is_named(row, variant):
-                if any(column.scale == row.scale for column in scored.rows) and not differences(row, variant):
-                    matches.append(Match(row, variant, scored))
-                    matched.add(variant)
+            measured = any(column.scale == row.scale for column in scored.rows)
+            if measured and _is_named(row, variant) and not differences(row, variant):
+                matches.append(Match(row, variant, scored))
+                matched.add(variant)
     for variant in rows:
         if variant in matched:
             continue
         reasons = [differences(row, variant) for row in published_rows() if _is_named(row, variant)]
         if reasons:
-            unlike.setdefault("; ".join(min(reasons, key=len)), []).append(variant)
+            fewest: list[str] = min(reasons, key=len)
+            unlike.setdefault("; ".join(fewest), []).append(variant)
     return matches, unlike
 
 

@@ -2,13 +2,13 @@
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from igconv_sr.paired import Key
 from igconv_sr.report.files import Row
-from igconv_sr.report.runs import Measured, Place, Runs
+from igconv_sr.report.runs import Measured, Runs
 from igconv_sr.report.variants import Variant, variant_of
 from igconv_sr.results import MEASURES, MORE_MEASURES
 
@@ -72,6 +72,11 @@ class Scored:
         deviation = statistics.stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else None
         return Value(math.fsum(values) / len(values), deviation, len(values))
 
+    def without(self, columns: Container[Column]) -> "Scored":
+        """The same without some columns."""
+        kept = {column: rows for column, rows in self.rows.items() if column not in columns}
+        return Scored(kept, self.images, self.sources)
+
     @property
     def seeds(self) -> list[str]:
         """All of them."""
@@ -98,7 +103,8 @@ def gather(runs: Runs) -> dict[str, dict[Variant, Scored]]:
         else:
             runs.skipped.append(f"{measured.folder} repeats what {scored.sources[0].folder} holds; it counts once.")
     return {
-        protocol: dict(sorted(rows.items(), key=lambda item: item[0].order)) for protocol, rows in sorted(scores.items())
+        protocol: dict(sorted(rows.items(), key=lambda item: item[0].order))
+        for protocol, rows in sorted(scores.items())
     }
 
 

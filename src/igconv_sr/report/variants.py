@@ -70,7 +70,9 @@ class Variant:
         facts = []
         if self.upsampler.startswith("igconv"):
             parts = {"FGRep": known.get("upsampler.fgrep", self.fgrep), "IGSample": known.get("upsampler.igsample")}
-            facts += [f"{part} {'on' if value in ('true', 'True') else 'off'}" for part, value in parts.items() if value]
+            facts += [
+                f"{part} {'on' if value in ('true', 'True') else 'off'}" for part, value in parts.items() if value
+            ]
         if (weight := known.get("loss.frequency")) is not None:
             facts.append(f"frequency loss {weight}" if float(weight) else "no frequency loss")
         return facts
@@ -123,9 +125,7 @@ def flat_settings(config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     # Where a published data set lies does not matter; its name is known.
     published = str(config.get("data", {}).get("_target_", "")).endswith(".PublishedData")
     return tuple(
-        (key, value)
-        for key, value in flat
-        if not _IRRELEVANT.fullmatch(key) and not (published and key == "data.root")
+        (key, value) for key, value in flat if not _IRRELEVANT.fullmatch(key) and not (published and key == "data.root")
     )
 
 
