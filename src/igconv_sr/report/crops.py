@@ -1,6 +1,7 @@
 """Cut-outs of the images on which the variants of an encoder differ most; their models compute them again."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -30,35 +31,52 @@ class Candidate(NamedTuple):
     Attributes:
         key: Which image.
         rows: Its row by variant, of the first seed of each.
+        bicubic: Its row of bicubic, where there is one.
     """
 
     key: Key
     rows: Mapping[Variant, Row]
+    bicubic: Mapping[Variant, Row]
 
     @property
     def spread(self) -> float:
-        """Best minus worst PSNR on luma in dB."""
+        """Best minus worst PSNR on luma in dB; bicubic does not count."""
         values = [float(row["psnr_y"]) for row in self.rows.values()]
         return max(values) - min(values)
 
+    @property
+    def all_rows(self) -> dict[Variant, Row]:
+        """Bicubic first."""
+        return {**self.bicubic, **self.rows}
 
-def largest_spreads(rows: Mapping[Variant, Scored], count: int) -> list[Candidate]:
+
+def largest_spreads(rows: Mapping[Variant, Scored], bicubic: Mapping[Variant, Scored], count: int) -> list[Candidate]:
     """The images on which the variants differ most, each image once, at the scale where they do.
 
     Args:
         rows: Of one encoder, protocol and training data.
+        bicubic: Of the same protocol; may be empty.
         count: How many.
     """
-    found: dict[Key, dict[Variant, Row]] = {}
-    for variant, scored in rows.items():
-        for key, row in scored.images.get(next(iter(scored.seeds), ""), {}).items():
-            if row.get("psnr_y") and float(row["psnr_y"]) != float("inf"):
-                found.setdefault(key, {})[variant] = row
-    candidates = [Candidate(key, by_variant) for key, by_variant in found.items() if len(by_variant) > 1]
+    reference = _by_image(bicubic)
+    candidates = [
+        Candidate(key, by_variant, reference.get(key, {}))
+        for key, by_variant in _by_image(rows).items()
+        if len(by_variant) > 1
+    ]
     chosen: dict[tuple[str, str], Candidate] = {}
     for candidate in sorted(candidates, key=lambda each: (-each.spread, each.key)):
         chosen.setdefault((candidate.key[0], candidate.key[2]), candidate)
     return list(chosen.values())[:count]
+
+
+def _by_image(rows: Mapping[Variant, Scored]) -> dict[Key, dict[Variant, Row]]:
+    found: dict[Key, dict[Variant, Row]] = {}
+    for variant, scored in rows.items():
+        for key, row in scored.images.get(next(iter(scored.seeds), ""), {}).items():
+            if row["psnr_y"] and math.isfinite(float(row["psnr_y"])):
+                found.setdefault(key, {})[variant] = row
+    return found
 
 
 def draw_crops(candidate: Candidate, protocol: str, name: str, labels: Labels) -> Picture:
@@ -74,13 +92,14 @@ def draw_crops(candidate: Candidate, protocol: str, name: str, labels: Labels) -
         InputError: If weights or an image are not there any more.
     """
     benchmark, scale, image = candidate.key
-    among = list(candidate.rows)
+    among = list(candidate.all_rows)
     parts = _cut(candidate, protocol, [labels.short(variant, among) for variant in among])
     return picture(
         draw_gallery(parts),
         name,
         f"{benchmark} {image} at ×{scale:g}, protocol {protocol}: the part of 120×120 pixels where the models differ "
-        f"most, with the PSNR of the whole image; best minus worst {candidate.spread:.2f} dB.",
+        f"most, with the PSNR Y of the whole image, by each model's first seed; best minus worst of the models "
+        f"{candidate.spread:.2f} dB.",
         f"Cut-outs of {benchmark} {image} at ×{scale:g}. {'; '.join(caption for caption, _ in parts)}",
         [(caption, _png(part)) for caption, part in parts],
     )
@@ -90,14 +109,15 @@ def draw_crops(candidate: Candidate, protocol: str, name: str, labels: Labels) -
 def _cut(candidate: Candidate, protocol_name: str, titles: Sequence[str]) -> list[tuple[str, Image.Image]]:
     start, plus, marks = protocol_name.partition("+")
     protocol, inference = find_protocol(start), Inference.from_marks(plus + marks)
-    rows = list(candidate.rows.values())
+    rows = list(candidate.all_rows.values())
     item = read_image(candidate.key, _one(rows, "hr_file"), _one(rows, "lr_file"), protocol)
     enlarged: list[Tensor] = []
     for row in rows:
         net = inference.wrap(_model(row))
         sr, hr = protocol.rgb(net(item.lr / 255, item.scale), item.hr / 255, item.scale)
         enlarged.append(sr / 255)
-    errors = torch.cat([(sr - hr / 255).square().mean(dim=1, keepdim=True) for sr in enlarged])
+    models = enlarged[len(candidate.bicubic) :]
+    errors = torch.cat([(sr - hr / 255).square().mean(dim=1, keepdim=True) for sr in models])
     square = square_with_most(errors.std(dim=0, keepdim=True))
     values = [f"{title}: {shown(float(row['psnr_y']), 'psnr_y')} dB" for title, row in zip(titles, rows, strict=True)]
     parts = [("HR, the original", hr / 255), *zip(values, enlarged, strict=True)]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 from PIL import Image
 
 from igconv_sr.report.document import Picture
@@ -29,6 +29,9 @@ _STYLE: Any = {  # matplotlib types its keys one by one
     "pdf.fonttype": 42,
 }
 _WIDTH, _HEIGHT = 4.8, 3.4
+_WIDE = 20
+"""Costs whose largest is more than so many times their smallest are drawn on a logarithmic axis."""
+
 _LEGEND_WIDTH = 52
 """Characters of a line of the legend."""
 
@@ -63,7 +66,7 @@ class Curve(NamedTuple):
     values: Sequence[float]
 
 
-def draw_scatter(points: Sequence[Point], x_title: str, y_title: str, logarithmic: bool) -> Figure:
+def draw_scatter(points: Sequence[Point], x_title: str, y_title: str) -> Figure:
     """Quality against cost, one point per model."""
     kinds = sorted({point.kind for point in points})
     figure, axes = _figure(len(points))
@@ -77,17 +80,28 @@ def draw_scatter(points: Sequence[Point], x_title: str, y_title: str, logarithmi
             label=wrapped(point.label, _LEGEND_WIDTH),
             zorder=3,
         )
-    if logarithmic:
+    values = [point.x for point in points]
+    if max(values) > _WIDE * min(values) > 0:
         axes.set_xscale("log")
-        axes.margins(0.15)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+    if max(values) >= 1000:
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.margins(0.15)
     _finish(figure, axes, x_title, y_title)
     return figure
 
 
-def draw_curves(curves: Sequence[Curve], y_title: str, logarithmic: bool = False) -> Figure:
-    """One line per run; runs of the same label look alike."""
-    labels = list(dict.fromkeys(curve.label for curve in curves))
-    figure, axes = _figure(len(labels))
+def draw_curves(curves: Sequence[Curve], labels: Sequence[str], y_title: str, logarithmic: bool) -> Figure:
+    """One line per run; runs of the same label look alike.
+
+    Args:
+        curves: The lines.
+        labels: All that figures beside this one show, so that each looks alike in all.
+        y_title: Of the vertical axis.
+        logarithmic: Whether that axis is.
+    """
+    figure, axes = _figure(len({curve.label for curve in curves}))
     seen = set()
     for curve in curves:
         number = labels.index(curve.label)
@@ -105,6 +119,9 @@ def draw_curves(curves: Sequence[Curve], y_title: str, logarithmic: bool = False
         seen.add(curve.label)
     if logarithmic:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _finish(figure, axes, "optimiser steps", y_title)
     return figure

@@ -95,7 +95,7 @@ def scatters(group: Served, where: str, start: str, efficiency: Sequence[Row], l
             if len(points) < 2:
                 continue
             scales = scales_in_words(group.scales)
-            figure = draw_scatter(points, title, f"PSNR Y on {benchmark} in dB", short == "params")
+            figure = draw_scatter(points, title, f"PSNR Y on {benchmark} in dB")
             caption = f"PSNR on {benchmark}, mean over {scales}, against {title} ({where})."
             alt = f"{caption} " + "; ".join(f"{p.label}: {p.y:.2f} dB at {p.x:,.4g}" for p in points)
             yield picture(figure, f"{start}-{slug(benchmark)}-{short}", caption, alt)
@@ -123,6 +123,7 @@ def training_curves(trainings: Mapping[str, Sequence[tuple[str, Training]]], ski
                 skipped.append(f"{training.folder} holds no training curves (metrics/version_*/metrics.csv).")
             for column, curve in read_curves(training, label, skipped).items():
                 curves.setdefault(column, []).append(curve)
+        labels = list(dict.fromkeys(label for label, _ in members))
         for column in sorted(curves, key=lambda name: (name == LOSS, scale_of(name) or 0)):
             scale = scale_of(column)
             what = "training loss" if scale is None else f"validation PSNR Y at ×{scale} in dB"
@@ -130,23 +131,39 @@ def training_curves(trainings: Mapping[str, Sequence[tuple[str, Training]]], ski
             caption = f"{what[0].upper()}{what[1:]} of {title}; one line per seed.{remark}"
             ends = "; ".join(f"{c.label}: {c.values[-1]:.4g} after {c.steps[-1]:,.0f} steps" for c in curves[column])
             name = f"curves-{number}-{'loss' if scale is None else f'x{scale}'}"
-            yield picture(draw_curves(curves[column], what, scale is None), name, caption, f"{caption} Ends: {ends}")
+            yield picture(
+                draw_curves(curves[column], labels, what, scale is None), name, caption, f"{caption} Ends: {ends}"
+            )
 
 
-def crops(rows: Rows, protocol: str, start: str, count: int, labels: Labels, skipped: list[str]) -> Iterator[Picture]:
+class Gallery(NamedTuple):
+    """Of what cut-outs are shown.
+
+    Attributes:
+        rows: Variants of one encoder, training data and protocol.
+        bicubic: Of the same protocol; may be empty.
+        protocol: Its name.
+        start: Of the files' names.
+    """
+
+    rows: Rows
+    bicubic: Rows
+    protocol: str
+    start: str
+
+
+def crops(gallery: Gallery, count: int, labels: Labels, skipped: list[str]) -> Iterator[Picture]:
     """Cut-outs of the images on which the variants of an encoder differ most.
 
     Args:
-        rows: Of one encoder, training data and protocol.
-        protocol: Its name.
-        start: Of the files' names.
+        gallery: The variants.
         count: How many images.
         labels: Names of the variants.
         skipped: Gets what could not be computed, and why.
     """
-    for number, candidate in enumerate(largest_spreads(rows, count), start=1):
+    for number, candidate in enumerate(largest_spreads(gallery.rows, gallery.bicubic, count), start=1):
         try:
-            yield draw_crops(candidate, protocol, f"{start}-{number}", labels)
+            yield draw_crops(candidate, gallery.protocol, f"{gallery.start}-{number}", labels)
         except InputError as error:
             benchmark, scale, image = candidate.key
             skipped.append(f"No cut-outs of {benchmark} {image} at ×{scale:g}: {error}.")

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from igconv_sr.metrics import STANDARD
 from igconv_sr.paired import Key
 from igconv_sr.report.files import Row
 from igconv_sr.report.runs import Measured, Runs
@@ -104,8 +105,12 @@ def gather(runs: Runs) -> dict[str, dict[Variant, Scored]]:
             runs.skipped.append(f"{measured.folder} repeats what {scored.sources[0].folder} holds; it counts once.")
     return {
         protocol: dict(sorted(rows.items(), key=lambda item: item[0].order))
-        for protocol, rows in sorted(scores.items())
+        for protocol, rows in sorted(scores.items(), key=_protocol_order)
     }
+
+
+def _protocol_order(item: tuple[str, object]) -> tuple[bool, str]:
+    return item[0] != STANDARD.name, item[0]
 
 
 def _add(scored: Scored, measured: Measured) -> bool:

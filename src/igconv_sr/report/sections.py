@@ -12,6 +12,9 @@ from igconv_sr.report.tables import delta_tables, measured_tables, published_tab
 from igconv_sr.report.variants import Labels, Variant, variant_of
 
 _UNKNOWN = "not recorded"
+_RANKS = (
+    "Of the measured numbers of a column the best is bold and the second underlined; numbers shown alike share a place."
+)
 
 
 class Builder:
@@ -64,7 +67,7 @@ class Builder:
             "published",
             [
                 "Published numbers beside those measured here of the same model, upsampler, training data and steps. "
-                "Everything else stands under “Measured” alone."
+                f"Everything else stands under “Measured” alone. {_RANKS}"
             ],
         )
         for protocol, rows in self.scores.items():
@@ -84,7 +87,8 @@ class Builder:
 
     def _measured(self) -> Section:
         text = [
-            "Means over the images and, with several seeds, over the seeds ± their standard deviation (of a sample)."
+            "Means over the images and, with several seeds, over the seeds ± their standard deviation (of a sample). "
+            f"{_RANKS} Bicubic, which is not trained, stands there to compare with and is not ranked beside models."
         ]
         section = Section("Measured", "measured", text)
         for protocol, scores in self.scores.items():
@@ -105,11 +109,11 @@ class Builder:
                     kept = {v: scored for v, scored in rows.items() if v.upsampler and v.train_data == data}
                     yield protocol, data, kept
 
-    def _encoders(self) -> Iterator[tuple[str, str, str, dict[Variant, Scored]]]:
-        """Protocol, training data, encoder and the variants of all three."""
-        for protocol, data, rows in self._groups():
+    def _encoders(self) -> Iterator[tuple[str, dict[Variant, Scored]]]:
+        """Protocol and the variants of one encoder and training data."""
+        for protocol, _, rows in self._groups():
             for model in dict.fromkeys(variant.model for variant in rows):
-                yield protocol, data, model, {v: scored for v, scored in rows.items() if v.model == model}
+                yield protocol, {v: scored for v, scored in rows.items() if v.model == model}
 
     def _deltas(self) -> Section:
         section = Section(
@@ -117,9 +121,9 @@ class Builder:
             "differences",
             [
                 "Each model minus the SPConv model trained for that scale alone, with the same encoder and data. "
-                "Intervals are of the mean over images: paired percentile bootstrap, 95 %, 10,000 resamples. With "
-                "several seeds each image's values are first averaged over the seeds that both have, so that the "
-                "intervals say how much depends on the images, not on the seeds."
+                "Below each mean difference stands its 95 % interval over images (paired percentile bootstrap, "
+                "10,000 resamples). With several seeds each image's values are first averaged over the seeds that "
+                "both have: the intervals say how much depends on the images, not on the seeds."
             ],
         )
         for protocol, rows in self.scores.items():
@@ -166,10 +170,10 @@ class Builder:
         if not self.crops:
             self.runs.skipped.append("Cut-outs were not asked for (crops=0).")
             return section
-        for number, (protocol, _, _, rows) in enumerate(self._encoders(), start=1):
-            section.pictures += plots.crops(
-                rows, protocol, f"crops-{number}", self.crops, self.labels, self.runs.skipped
-            )
+        for number, (protocol, rows) in enumerate(self._encoders(), start=1):
+            bicubic = {variant: scored for variant, scored in self.scores[protocol].items() if not variant.upsampler}
+            gallery = plots.Gallery(rows, bicubic, protocol, f"crops-{number}")
+            section.pictures += plots.crops(gallery, self.crops, self.labels, self.runs.skipped)
         return section
 
     def _provenance(self) -> Section:

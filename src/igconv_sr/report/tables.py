@@ -1,6 +1,6 @@
 """Tables of the report: measured values, beside published ones, and differences to SPConv."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from igconv_sr.paired import Difference
 from igconv_sr.report.deltas import Delta
@@ -17,8 +17,9 @@ MEASURE_NAMES = {
     "lpips": "LPIPS",
     "dists": "DISTS",
 }
-_PUBLISHED = ("psnr_y", "ssim_y")
-RANKS = "Best of a column bold, second underlined; numbers shown alike share their place."
+PUBLISHED = ("psnr_y", "ssim_y")
+_MOST_IN_ONE = 2
+"""Benchmarks beside each other with both measures."""
 
 
 def value_cell(value: Value | None, measure: str, seeds: int, rank: int = 0) -> Cell:
@@ -52,13 +53,10 @@ def _measured_table(
 ) -> Table:
     present = {v: s for v, s in rows.items() if any(column in s.rows for column in columns)}
     competing = [variant for variant in present if variant.upsampler or not data]
-    headings = [
-        Heading("model", number=False),
-        *(Heading(name) for name in ("trained for", "steps", "params", "seeds")),
-    ]
-    cells = {variant: _describe(variant, scored, labels) for variant, scored in present.items()}
+    headings = [Heading("model", number=False)]
+    cells = {variant: [Cell(variant.name, note="; ".join(labels.details(variant)))] for variant in present}
     for column in columns:
-        group = f"{column.benchmark}, {column.images} image{'s' if column.images > 1 else ''}"
+        group = f"{column.benchmark}, {counted(column.images)}"
         for measure in measures_of(present.values(), [column]):
             headings.append(Heading(MEASURE_NAMES[measure] + (" ↓" if measure in LOWER_IS_BETTER else ""), group))
             values = {variant: scored.value(column, measure) for variant, scored in present.items()}
@@ -67,71 +65,79 @@ def _measured_table(
             for variant, scored in present.items():
                 cell = value_cell(values[variant], measure, len(scored.seeds), places.get(variant, 0))
                 cells[variant].append(cell)
-    trained = f"trained on {data}" if data else "nothing trained"
-    reference = (
-        " Bicubic, which is not trained, is there to compare with." if data and len(present) > len(competing) else ""
-    )
-    return Table(
-        f"×{columns[0].scale:g}, {trained}, protocol {protocol}", headings, list(cells.values()), RANKS + reference
-    )
+    headings += [Heading(name) for name in ("trained for", "steps", "params", "seeds")]
+    for variant, scored in present.items():
+        cells[variant] += _training_cells(variant, scored)
+    trained = f"trained on {data}" if data else "not trained"
+    title = f"×{columns[0].scale:g}, {trained}, protocol {protocol}"
+    return Table(title, headings, list(cells.values()))
 
 
-def _describe(variant: Variant, scored: Scored, labels: Labels) -> list[Cell]:
-    details = "; ".join(labels.details(variant))
+def _training_cells(variant: Variant, scored: Scored) -> list[Cell]:
     if not variant.upsampler:
-        return [Cell(variant.name), Cell("–"), Cell("–"), Cell("0"), Cell("–")]
+        return [Cell("–"), Cell("–"), Cell("0"), Cell("–")]
     return [
-        Cell(variant.name, note=details),
         Cell(scales_in_words(variant.scales)),
         Cell(f"{variant.steps:,}"),
         Cell(f"{variant.params:,}"),
-        Cell(str(len(scored.seeds)), note=f"seed{'s' if len(scored.seeds) > 1 else ''} {', '.join(scored.seeds)}"),
+        _seeds_cell(scored.seeds),
     ]
+
+
+def _seeds_cell(seeds: Sequence[str]) -> Cell:
+    if not any(seeds):
+        return Cell("–")
+    return Cell(str(len(seeds)), note=f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}")
 
 
 def published_tables(matches: Sequence[Match], protocol: str, labels: Labels) -> list[Table]:
-    """One table per published table, scale and measure: published, measured, difference."""
+    """One table per published table and scale, or where there are many benchmarks, one per measure.
+
+    Each shows the published number, the measured one and the difference.
+    """
     groups: dict[tuple[str, str, int], list[Match]] = {}
     for match in matches:
         groups.setdefault((match.published.table, match.published.train_data, match.published.scale), []).append(match)
-    return [
-        table
-        for (title, data, scale), members in groups.items()
-        for measure in _PUBLISHED
-        for table in _published_table(title, data, scale, measure, members, protocol, labels)
-    ]
+    tables = []
+    for (title, data, scale), members in groups.items():
+        columns = [
+            column
+            for column in columns_of(match.scored for match in members)
+            if column.scale == scale and any(column.benchmark in match.published.values for match in members)
+        ]
+        start = f"{title}, ×{scale}"
+        end = f"{f'trained on {data}, ' if data else ''}protocol {protocol}"
+        if len(columns) > _MOST_IN_ONE:
+            for measure in PUBLISHED:
+                name = f"{start}, {MEASURE_NAMES[measure]}, {end}"
+                tables.append(_published_table(name, columns, [measure], members, labels))
+        elif columns:
+            tables.append(_published_table(f"{start}, {end}", columns, PUBLISHED, members, labels))
+    return tables
 
 
 def _published_table(
-    title: str, data: str, scale: int, measure: str, members: Sequence[Match], protocol: str, labels: Labels
-) -> Iterator[Table]:
-    columns = [
-        column
-        for column in columns_of(match.scored for match in members)
-        if column.scale == scale and any(column.benchmark in match.published.values for match in members)
-    ]
-    if not columns:
-        return
-    headings = [Heading("model", number=False), Heading("seeds")]
-    rows = [
-        [Cell(m.published.name, note="; ".join(labels.details(m.variant))), Cell(str(len(m.scored.seeds)))]
-        for m in members
-    ]
+    title: str, columns: Sequence[Column], measures: Sequence[str], members: Sequence[Match], labels: Labels
+) -> Table:
+    headings = [Heading("model", number=False)]
+    rows = [[Cell(match.published.name, note="; ".join(labels.details(match.variant)))] for match in members]
     for column in columns:
-        headings += [Heading(name, column.benchmark) for name in ("published", "measured", "difference")]
-        values = [match.scored.value(column, measure) for match in members]
-        places = ranks([None if value is None else value.mean for value in values], measure)
-        for row, match, value, place in zip(rows, members, values, places, strict=True):
-            published = match.published.values.get(column.benchmark)
-            theirs = None if published is None else published[_PUBLISHED.index(measure)]
-            row += [
-                Cell("–" if theirs is None else shown(theirs, measure)),
-                value_cell(value, measure, len(match.scored.seeds), place),
-                Cell("–" if theirs is None or value is None else signed(value.mean - theirs, measure)),
-            ]
-    trained = f"trained on {data}, " if data else ""
-    name = f"{title}, ×{scale}: {MEASURE_NAMES[measure]}, {trained}protocol {protocol}"
-    yield Table(name, headings, rows, f"{RANKS} Ranked are the measured numbers.")
+        for measure in measures:
+            group = f"{column.benchmark}, {MEASURE_NAMES[measure]}"
+            headings += [Heading(name, group) for name in ("published", "measured", "difference")]
+            values = [match.scored.value(column, measure) for match in members]
+            places = ranks([None if value is None else value.mean for value in values], measure)
+            for row, match, value, place in zip(rows, members, values, places, strict=True):
+                pair = match.published.values.get(column.benchmark)
+                theirs = None if pair is None else pair[PUBLISHED.index(measure)]
+                row += [
+                    Cell("–" if theirs is None else shown(theirs, measure)),
+                    value_cell(value, measure, len(match.scored.seeds), place),
+                    Cell("–" if theirs is None or value is None else signed(value.mean - theirs, measure)),
+                ]
+    for row, match in zip(rows, members, strict=True):
+        row.append(_seeds_cell(match.scored.seeds))
+    return Table(title, [*headings, Heading("seeds")], rows)
 
 
 def signed(value: float, measure: str) -> str:
@@ -149,39 +155,41 @@ def delta_tables(deltas: Sequence[Delta], protocol: str, labels: Labels) -> list
 
 
 def _delta_table(reference: Variant, members: Sequence[Delta], protocol: str, labels: Labels) -> Table:
-    headings = [Heading("model", number=False), *(Heading(name) for name in ("trained for", "steps", "seeds"))]
     places = list(dict.fromkeys((d.benchmark, d.images, d.measure) for m in members for d in m.differences))
-    for benchmark, images, measure in places:
-        group = f"{benchmark}, {images} image{'s' if images > 1 else ''}"
-        headings += [Heading(MEASURE_NAMES[measure], group), Heading("95 % interval", group)]
+    headings = [Heading("model", number=False)]
+    headings += [Heading(MEASURE_NAMES[measure], f"{name}, {counted(images)}") for name, images, measure in places]
+    headings += [Heading(name) for name in ("trained for", "steps", "seeds")]
     rows = []
     for member in members:
         variant = member.variant
         found = {(d.benchmark, d.images, d.measure): d for d in member.differences}
-        row = [
-            Cell(variant.name, note="; ".join(labels.details(variant))),
-            Cell(scales_in_words(variant.scales)),
-            Cell(f"{variant.steps:,}"),
-            Cell(str(len(member.seeds)), note=f"seed{'s' if len(member.seeds) > 1 else ''} {', '.join(member.seeds)}"),
-        ]
-        for place in places:
-            row += _delta_cells(found.get(place))
-        rows.append(row)
+        rows.append(
+            [
+                Cell(variant.name, note="; ".join(labels.details(variant))),
+                *(_delta_cell(found.get(place)) for place in places),
+                Cell(scales_in_words(variant.scales)),
+                Cell(f"{variant.steps:,}"),
+                _seeds_cell(member.seeds),
+            ]
+        )
     details = "; ".join((f"{reference.steps:,} steps", *labels.details(reference)))
     scales = scales_in_words(reference.scales)
     title = (
-        f"{scales}: minus {reference.name} trained for {scales} alone, on {reference.train_data}, protocol {protocol}"
+        f"{scales}, minus {reference.name} for {scales} alone, trained on {reference.train_data}, protocol {protocol}"
     )
-    return Table(title, headings, rows, f"The SPConv model: {details}.")
+    return Table(title, headings, rows, f"The {reference.upsampler} model: {details}.")
 
 
-def _delta_cells(difference: Difference | None) -> list[Cell]:
+def _delta_cell(difference: Difference | None) -> Cell:
     if difference is None:
-        return [Cell("–"), Cell("–")]
+        return Cell("–")
     measure = difference.measure
     if difference.low is None or difference.high is None:
-        return [Cell(signed(difference.difference, measure)), Cell("one image")]
-    return [
-        Cell(signed(difference.difference, measure)),
-        Cell(f"{signed(difference.low, measure)} … {signed(difference.high, measure)}"),
-    ]
+        return Cell(signed(difference.difference, measure), note="one image")
+    note = f"{signed(difference.low, measure)} … {signed(difference.high, measure)}"
+    return Cell(signed(difference.difference, measure), note=note)
+
+
+def counted(images: int) -> str:
+    """``5 images``."""
+    return f"{images} image{'s' if images != 1 else ''}"
