@@ -41,7 +41,7 @@ def main(config: DictConfig) -> None:
         say(f"Results in {folder}")
 
 
-_DEFAULTS = (*(OUTPUTS / name for name in ("sweep", "train", "evaluate")), Path("experiments"))
+_DEFAULTS = (*(OUTPUTS / name for name in ("sweep", "train", "evaluate", "efficiency")), Path("experiments"))
 
 
 def default_folders() -> Sequence[Path]:

@@ -27,7 +27,7 @@ class Setting(NamedTuple):
     width: str
 
     def __str__(self) -> str:
-        threads = f", {self.threads} threads" if self.threads else ""
+        threads = f", {self.threads} thread{'s' if self.threads != '1' else ''}" if self.threads else ""
         return f"{self.device}{threads}, {self.width}×{self.height}"
 
 
@@ -89,15 +89,19 @@ class Family:
                 same = [
                     float(row["latency_ms"])
                     for row in rows
-                    if (row["model"], row["upsampler"]) == (member.model, member.upsampler)
-                    and float(row["scale"]) == scale
-                    and int(row["params"]) == member.params
-                    and setting_of(row) == setting
+                    if is_of(row, member) and float(row["scale"]) == scale and setting_of(row) == setting
                 ]
                 if not same:
                     return None
                 values.append(statistics.median(same))
         return math.fsum(values) / len(values)
+
+
+def is_of(row: Row, variant: Variant) -> bool:
+    """Whether a row of efficiency.csv is of a variant: a head for one scale folds to what a model of that scale is."""
+    sizes = [int(row[name]) for name in ("params", "folded_params") if row.get(name)]
+    same = (row["model"], row["upsampler"]) == (variant.model, variant.upsampler)
+    return same and variant.params in sizes and bool(row["latency_ms"])
 
 
 def setting_of(row: Row) -> Setting:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from igconv_sr.errors import InputError
 from igconv_sr.paired import Difference, Key, Run, differences, pair_images
 from igconv_sr.report.files import Row
+from igconv_sr.report.runs import Place
 from igconv_sr.report.scores import Scored
 from igconv_sr.report.variants import PER_SCALE, Labels, Variant
 from igconv_sr.results import MEASURES, MORE_MEASURES, PER_IMAGE
@@ -39,30 +40,32 @@ def find_deltas(rows: Mapping[Variant, Scored], protocol: str, labels: Labels, s
         labels: Names of the variants.
         skipped: Gets what could not be compared, and why.
     """
-    found = []
+    found: dict[tuple[Variant, Variant, tuple[str, ...]], list[Difference]] = {}
     for variant in rows:
-        for reference, scale in _references(variant, rows):
-            seeds = sorted(set(rows[variant].images) & set(rows[reference].images), key=lambda seed: (len(seed), seed))
-            names = [labels.short(each, list(rows)) for each in (variant, reference)]
+        for reference, place in _references(variant, rows):
+            a, b = rows[reference], rows[variant]
+            seeds = tuple(seed for seed in a.seeds if _images(a, seed, place) and _images(b, seed, place))
             try:
-                a, b = (
-                    Run(rows[each].sources[0].folder / PER_IMAGE, protocol, _mean(rows[each], seeds, scale, name))
-                    for each, name in zip((reference, variant), reversed(names), strict=True)
-                )
-                found.append(Delta(reference, variant, seeds, differences(pair_images(a, b), protocol)))
+                runs = [_mean(scored, seeds, place, protocol) for scored in (a, b)]
+                differing = differences(pair_images(*runs), protocol)
+                found.setdefault((reference, variant, seeds), []).extend(differing)
             except InputError as error:
-                skipped.append(f"{names[0]} is not compared with {names[1]} at ×{scale:g} by {protocol}: {error}.")
-    return found
+                names = [labels.short(each, list(rows)) for each in (variant, reference)]
+                where = f"on {place[0]} at ×{place[1]:g} by {protocol}"
+                skipped.append(f"{names[0]} is not compared with {names[1]} {where}: {error}.")
+    return [Delta(*key, differing) for key, differing in found.items()]
 
 
-def _references(variant: Variant, rows: Mapping[Variant, Scored]) -> Iterator[tuple[Variant, float]]:
+def _references(variant: Variant, rows: Mapping[Variant, Scored]) -> Iterator[tuple[Variant, Place]]:
+    """SPConv models with the benchmark and scale on which both were measured."""
     if variant.settings is None or is_reference(variant):
         return
     for other in rows:
         if is_reference(other) and other.encoder == variant.encoder and other.train_data == variant.train_data:
-            scale = other.scales[0]
-            if any(column.scale == scale for column in rows[variant].rows):
-                yield other, scale
+            shared = rows[other].rows.keys() & rows[variant].rows.keys()
+            for column in sorted(shared, key=lambda column: column.order):
+                if column.scale == other.scales[0]:
+                    yield other, (column.benchmark, column.scale)
 
 
 def is_reference(variant: Variant) -> bool:
@@ -70,25 +73,26 @@ def is_reference(variant: Variant) -> bool:
     return variant.upsampler in PER_SCALE and len(variant.scales) == 1
 
 
-def _mean(scored: Scored, seeds: Sequence[str], scale: float, name: str) -> dict[Key, Row]:
-    """Per image the means over the seeds, of one scale.
+def _images(scored: Scored, seed: str, place: Place) -> dict[Key, Row]:
+    return {key: row for key, row in scored.images.get(seed, {}).items() if key[:2] == place}
+
+
+def _mean(scored: Scored, seeds: Sequence[str], place: Place, protocol: str) -> Run:
+    """Per image the means over the seeds.
 
     Raises:
-        InputError: If there is no seed, no image, or an image that only some of the seeds have.
+        InputError: If there is no seed, or an image that only some of the seeds have.
     """
     if not seeds:
         raise InputError("the two share no seed with results per image")
-    tables = [{key: row for key, row in scored.images[seed].items() if key[1] == scale} for seed in seeds]
-    keys = set().union(*tables)
-    if not keys:
-        raise InputError(f"{name} has no results per image at ×{scale:g}")
+    tables = [_images(scored, seed, place) for seed in seeds]
     found: dict[Key, Row] = {}
-    for key in sorted(keys):
+    for key in sorted(set().union(*tables)):
         if any(key not in table for table in tables):
-            raise InputError(f"{key[2]} of {key[0]} was not scored with every seed of {name}")
+            raise InputError(f"{key[2]} was not scored with every seed, as {scored.sources[0].folder} and others say")
         members = [table[key] for table in tables]
         found[key] = dict(members[0]) | {measure: _mean_of(members, measure) for measure in (*MEASURES, *MORE_MEASURES)}
-    return found
+    return Run(scored.sources[0].folder / PER_IMAGE, protocol, found)
 
 
 def _mean_of(rows: Sequence[Row], measure: str) -> str:

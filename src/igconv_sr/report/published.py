@@ -82,11 +82,6 @@ def _recipes() -> dict[str, Any]:
     return recipes
 
 
-def upsampler_costs() -> dict[str, tuple[float, float, float]]:
-    """Figure 1: milliseconds, thousands of parameters and MB of each upsampler."""
-    return {name: tuple(values) for name, values in read_yaml(FILE)["upsampler_costs"].items()}
-
-
 def match_published(rows: Mapping[Variant, Scored]) -> tuple[list[Match], dict[str, list[Variant]]]:
     """Finds the published rows that were measured.
 

@@ -13,7 +13,7 @@ PAGE = "index.html"
 MARKDOWN = "report.md"
 FIGURES = "figures"
 _FIGURE = re.compile(rf"\]\({FIGURES}/([a-z0-9-]+)\.png\)")
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$<>&-])")
+_SPECIAL = re.compile(r"([\\`*_\[\]|~$<>&]|^[-+#](?=\s))")
 
 
 def write_report(report: Report, folder: Path) -> list[Path]:

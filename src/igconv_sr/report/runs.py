@@ -12,7 +12,7 @@ from typing import Any
 
 from igconv_sr.errors import InputError
 from igconv_sr.paired import Key
-from igconv_sr.report.files import Row, read_csv, read_json, read_yaml
+from igconv_sr.report.files import Line, Row, read_csv, read_json, read_yaml
 from igconv_sr.results import COLUMNS, FILE_NAME, IMAGE_END, IMAGE_START, MEASURES, MORE_MEASURES, PER_IMAGE
 
 EFFICIENCY = "efficiency.csv"
@@ -138,7 +138,7 @@ def read_runs(folders: Sequence[Path]) -> Runs:
             trainings[folder.resolve()] = training
     for folder, files in places:
         if FILE_NAME in files:
-            runs.measured += _read_results(folder, trainings)
+            runs.measured += _read_results(folder, trainings, runs.skipped)
         if EFFICIENCY in files:
             runs.efficiency += [line.row for line in _read_efficiency(folder / EFFICIENCY)]
     runs.trainings = sorted(trainings.values(), key=lambda training: str(training.folder))
@@ -170,7 +170,7 @@ def _read_training(folder: Path) -> Training | None:
     return Training(folder, **parts, has_results=(folder / FILE_NAME).is_file())
 
 
-def _read_results(folder: Path, trainings: dict[Path, Training]) -> list[Measured]:
+def _read_results(folder: Path, trainings: dict[Path, Training], skipped: list[str]) -> list[Measured]:
     measures = (*MEASURES, *MORE_MEASURES)
     numbers = ("scale", "images", "params", "steps")
     found: dict[tuple[str, ...], Measured] = {}
@@ -184,8 +184,12 @@ def _read_results(folder: Path, trainings: dict[Path, Training]) -> list[Measure
     if per_image.is_file():
         needed = [name for name in (*IMAGE_START, *IMAGE_END) if name != "ssim_rgb"]
         for _, row in read_csv(per_image, needed, ("scale",), measures):
-            if (measured := found.get(tuple(row[name] for name in _SOURCE))) is not None:
+            if (measured := found.get(tuple(row[name] for name in _SOURCE))) is None:
+                skipped.append(f"{per_image} holds rows of {row['model']} that {FILE_NAME} beside it does not.")
+            else:
                 measured.images[row["benchmark"], float(row["scale"]), row["image"]] = row
+    else:
+        skipped.append(f"{folder} holds no {PER_IMAGE}: its means stand in the tables, but not among the differences.")
     return list(found.values())
 
 
@@ -204,6 +208,6 @@ def _training_of(folder: Path, source: Row, trainings: dict[Path, Training]) -> 
     return None
 
 
-def _read_efficiency(path: Path) -> Any:
-    numbers = ("scale", "params", "latency_ms", "height", "width")
-    return read_csv(path, _EFFICIENCY_COLUMNS, numbers, ("peak_memory_mib", "threads"))
+def _read_efficiency(path: Path) -> list[Line]:
+    numbers = ("scale", "params", "height", "width")
+    return read_csv(path, _EFFICIENCY_COLUMNS, numbers, ("latency_ms", "peak_memory_mib", "threads", "folded_params"))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from igconv_sr.report import plots
+from igconv_sr.report.costs import is_of
 from igconv_sr.report.deltas import find_deltas
 from igconv_sr.report.document import Cell, Heading, Report, Section, Table
 from igconv_sr.report.published import COMPARABLE_PROTOCOLS, match_published, published_rows
@@ -143,7 +144,12 @@ class Builder:
                 section.tables.append(plots.cost_table(group, protocol, data, efficiency, self.labels))
                 section.pictures += plots.scatters(group, where, start, efficiency, self.labels)
         if section and not efficiency:
-            self.runs.skipped.append("No efficiency.csv was found: latencies are left out (igconv-sr efficiency).")
+            self.runs.skipped.append("No efficiency.csv was found: latencies are left out.")
+        variants = [variant for rows in self.scores.values() for variant in rows]
+        for row in efficiency:
+            if not any(is_of(row, variant) for variant in variants):
+                name = f"{row['model']} + {row['upsampler']} with {int(row['params']):,} parameters"
+                self.runs.skipped.append(f"efficiency.csv has latencies of {name}, of which nothing was scored.")
         return section
 
     def _curves(self) -> Section:
