@@ -37,7 +37,7 @@ def read_curves(training: Training, label: str, skipped: list[str]) -> dict[str,
 
 
 def _read(path: Path, training: Training, skipped: list[str]) -> Sequence[Line]:
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:
         columns = file.readline().strip().split(",")
     numbers = [name for name in columns if name == LOSS or _VALID.fullmatch(name)]
     try:

@@ -1,6 +1,7 @@
 """Reads the files of runs; a damaged one is named with its line."""
 
 import csv
+import io
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,14 +60,22 @@ def read_csv(path: Path, needed: Sequence[str], numbers: Sequence[str], optional
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file, strict=True)
-        try:
-            for values in reader:
-                if values:
-                    yield reader.line_num, values
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise InputError(f"{path}, line {reader.line_num + 1}: {error}; {_MEND}") from error
+    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    try:
+        for values in reader:
+            if values:
+                yield reader.line_num, values
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: {error}; {_MEND}") from error
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}, line {line}: this is no text in UTF-8; {_MEND}") from error
 
 
 def _is_number(text: str) -> bool:
@@ -83,11 +92,9 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: If it is none.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(_text(path))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}, line {error.lineno}: {error.msg}; {_MEND}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: {error}; {_MEND}") from error
     return _object(found, path)
 
 
@@ -98,13 +105,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         InputError: If it is none.
     """
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = yaml.safe_load(_text(path))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise InputError(f"{path}{where}: {getattr(error, 'problem', error)}; {_MEND}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: {error}; {_MEND}") from error
     return _object(found, path)
 
 
