@@ -159,14 +159,14 @@ def test_cut_outs_show_what_the_models_make_of_the_image(tmp_path: Path) -> None
     (section,) = (section for section in report.sections if section.anchor == "crops")
     assert [picture.name for picture in section.pictures] == ["crops-1-1", "crops-1-2"]
     for picture in section.pictures:
-        name = picture.caption.split()[1]
+        name = picture.caption.split()[2]
         (item,) = (item for item in BenchmarkImages([evaluated.zoo], [2]) if item.name == name)  # type: ignore[attr-defined]
         captions, parts = zip(*picture.parts, strict=True)
         assert [caption.partition(":")[0] for caption in captions] == [
             "HR, the original",
             "bicubic",
-            "edsr + igconv",
-            "edsr + igconv_plus",
+            "igconv",
+            "igconv_plus",
         ]
         hr, *made = (np.asarray(Image.open(io.BytesIO(part))) for part in parts)
         whole = item.hr[0].permute(1, 2, 0).numpy()

@@ -92,14 +92,14 @@ def draw_crops(candidate: Candidate, protocol: str, name: str, labels: Labels) -
         InputError: If weights or an image are not there any more.
     """
     benchmark, scale, image = candidate.key
-    among = list(candidate.all_rows)
-    parts = _cut(candidate, protocol, [labels.short(variant, among) for variant in among])
+    names = [labels.of_encoder(variant, candidate.rows) for variant in candidate.all_rows]
+    parts = _cut(candidate, protocol, names)
     return picture(
         draw_gallery(parts),
         name,
-        f"{benchmark} {image} at ×{scale:g}, protocol {protocol}: the part of 120×120 pixels where the models differ "
-        f"most, with the PSNR Y of the whole image, by each model's first seed; best minus worst of the models "
-        f"{candidate.spread:.2f} dB.",
+        f"{next(iter(candidate.rows)).model}, {benchmark} {image} at ×{scale:g}, protocol {protocol}: the part of "
+        "120×120 pixels where the models differ most, with the PSNR Y of the whole image, by each model's first seed; "
+        f"best minus worst of the models {candidate.spread:.2f} dB.",
         f"Cut-outs of {benchmark} {image} at ×{scale:g}. {'; '.join(caption for caption, _ in parts)}",
         [(caption, _png(part)) for caption, part in parts],
     )

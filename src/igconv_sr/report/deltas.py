@@ -42,7 +42,13 @@ def find_deltas(rows: Mapping[Variant, Scored], protocol: str, labels: Labels, s
     """
     found: dict[tuple[Variant, Variant, tuple[str, ...]], list[Difference]] = {}
     for variant in rows:
-        for reference, place in _references(variant, rows):
+        references = list(_references(variant, rows))
+        if not references and variant.upsampler and not is_reference(variant):
+            skipped.append(
+                f"{labels.short(variant, rows)} is compared with no SPConv model by {protocol}: none trained for one "
+                "scale alone with the same encoder and data was measured on the same images."
+            )
+        for reference, place in references:
             a, b = rows[reference], rows[variant]
             seeds = tuple(seed for seed in a.seeds if _images(a, seed, place) and _images(b, seed, place))
             try:
@@ -50,7 +56,7 @@ def find_deltas(rows: Mapping[Variant, Scored], protocol: str, labels: Labels, s
                 differing = differences(pair_images(*runs), protocol)
                 found.setdefault((reference, variant, seeds), []).extend(differing)
             except InputError as error:
-                names = [labels.short(each, list(rows)) for each in (variant, reference)]
+                names = [labels.short(each, rows) for each in (variant, reference)]
                 where = f"on {place[0]} at ×{place[1]:g} by {protocol}"
                 skipped.append(f"{names[0]} is not compared with {names[1]} {where}: {error}.")
     return [Delta(*key, differing) for key, differing in found.items()]

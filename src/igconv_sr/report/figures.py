@@ -43,13 +43,11 @@ class Point(NamedTuple):
         label: In the legend.
         x: Cost.
         y: Quality.
-        kind: Points of one kind share their marker.
     """
 
     label: str
     x: float
     y: float
-    kind: str
 
 
 class Curve(NamedTuple):
@@ -68,7 +66,6 @@ class Curve(NamedTuple):
 
 def draw_scatter(points: Sequence[Point], x_title: str, y_title: str) -> Figure:
     """Quality against cost, one point per model."""
-    kinds = sorted({point.kind for point in points})
     figure, axes = _figure(len(points))
     for number, point in enumerate(points):
         axes.scatter(
@@ -76,7 +73,7 @@ def draw_scatter(points: Sequence[Point], x_title: str, y_title: str) -> Figure:
             point.y,
             s=70,
             color=_COLOURS[number % len(_COLOURS)],
-            marker=_MARKERS[kinds.index(point.kind) % len(_MARKERS)] if len(kinds) > 1 else _MARKERS[number % 10],
+            marker=_MARKERS[number % len(_MARKERS)],
             label=wrapped(point.label, _LEGEND_WIDTH),
             zorder=3,
         )

@@ -71,41 +71,47 @@ def cost_table(group: Served, protocol: str, data: str, efficiency: Sequence[Row
 
 
 def scatters(group: Served, where: str, start: str, efficiency: Sequence[Row], labels: Labels) -> Iterator[Picture]:
-    """Quality against parameters, hours of training and latency, per benchmark."""
-    names = [family.name_of for family in group.families]
-    label = {
-        id(f): labels.short(f.name_of, names) + (" (one per scale)" if len(f.members) > 1 else "")
-        for f in group.families
-    }
-    devices = sorted({found[0] for family in group.families if (found := family.training())})
-    costs: list[tuple[str, str, Callable[[Family], float | None]]] = [
-        ("params", "parameters stored for all scales", lambda family: float(family.params))
-    ]
-    for device in devices:
-        costs.append((f"hours-{slug(device)}", f"hours of training, {device}", _hours_on(device)))
+    """Quality against parameters, hours of training and latency, per encoder and benchmark."""
+    for model in dict.fromkeys(family.name_of.model for family in group.families):
+        members = [family for family in group.families if family.name_of.model == model]
+        for benchmark in group.benchmarks:
+            for short, title, cost in _costs(members, efficiency):
+                points = list(_points(members, benchmark, cost, labels))
+                if len(points) < 2:
+                    continue
+                figure = draw_scatter(points, title, f"PSNR Y on {benchmark[0]} in dB")
+                scales = scales_in_words(group.scales)
+                caption = f"{model}: PSNR on {benchmark[0]}, mean over {scales}, against {title} ({where})."
+                alt = f"{caption} " + "; ".join(f"{p.label}: {p.y:.2f} dB at {p.x:,.4g}" for p in points)
+                yield picture(figure, f"{start}-{slug(model)}-{slug(benchmark[0])}-{short}", caption, alt)
+
+
+Cost = Callable[[Family], float | None]
+
+
+def _costs(members: Sequence[Family], efficiency: Sequence[Row]) -> Iterator[tuple[str, str, Cost]]:
+    """Part of a file's name, title of the axis, and the cost."""
+    yield "params", "parameters stored for all scales", lambda family: float(family.params)
+    for device in sorted({found[0] for family in members if (found := family.training())}):
+        yield f"hours-{slug(device)}", f"hours of training, {device}", _hours_on(device)
     for setting in sorted({setting_of(row) for row in efficiency}):
-        costs.append((f"latency-{slug(str(setting))}", f"ms on {setting}", _latency_on(efficiency, setting)))
-    for benchmark, images in group.benchmarks:
-        for short, title, cost in costs:
-            points = [
-                Point(label[id(family)], x, y, family.name_of.model)
-                for family in group.families
-                if (x := cost(family)) is not None and (y := family.psnr(benchmark, images)) is not None
-            ]
-            if len(points) < 2:
-                continue
-            scales = scales_in_words(group.scales)
-            figure = draw_scatter(points, title, f"PSNR Y on {benchmark} in dB")
-            caption = f"PSNR on {benchmark}, mean over {scales}, against {title} ({where})."
-            alt = f"{caption} " + "; ".join(f"{p.label}: {p.y:.2f} dB at {p.x:,.4g}" for p in points)
-            yield picture(figure, f"{start}-{slug(benchmark)}-{short}", caption, alt)
+        yield f"latency-{slug(str(setting))}", f"ms on {setting}", _latency_on(efficiency, setting)
 
 
-def _hours_on(device: str) -> Callable[[Family], float | None]:
+def _points(members: Sequence[Family], benchmark: tuple[str, int], cost: Cost, labels: Labels) -> Iterator[Point]:
+    names = [family.name_of for family in members]
+    for family in members:
+        x, y = cost(family), family.psnr(*benchmark)
+        if x is not None and y is not None:
+            many = ", one per scale" if len(family.members) > 1 else ""
+            yield Point(labels.of_encoder(family.name_of, names) + many, x, y)
+
+
+def _hours_on(device: str) -> Cost:
     return lambda family: found[1] if (found := family.training()) and found[0] == device else None
 
 
-def _latency_on(efficiency: Sequence[Row], setting: Setting) -> Callable[[Family], float | None]:
+def _latency_on(efficiency: Sequence[Row], setting: Setting) -> Cost:
     return lambda family: family.latency(efficiency, setting)
 
 

@@ -78,7 +78,7 @@ class Builder:
             matches, unlike = match_published(rows)
             section.tables += published_tables(matches, protocol, self.labels)
             for reason, variants in unlike.items():
-                names = ", ".join(self.labels.short(variant, list(rows)) for variant in variants)
+                names = ", ".join(self.labels.short(variant, rows) for variant in variants)
                 section.items.append(f"Not compared by {protocol}: {names} ({reason}).")
         titles = dict.fromkeys(row.table for row in published_rows())
         missing = [title for title in titles if not any(table.title.startswith(title) for table in section.tables)]
@@ -162,7 +162,7 @@ class Builder:
                     trainings.append(measured.training)
         labelled = {
             f"{model}, trained on {data}": [
-                (self.labels.short(variant, list(members)), training)
+                (self.labels.of_encoder(variant, members), training)
                 for variant in sorted(members, key=lambda variant: variant.order)
                 for training in members[variant]
             ]
@@ -195,7 +195,7 @@ class Builder:
                     source, training = measured.source, measured.training
                     rows.append(
                         _cells(
-                            self.labels.short(variant, list(rows_of)),
+                            self.labels.short(variant, rows_of),
                             source["steps"],
                             source["seed"] or "–",
                             variant.train_data or "–",

@@ -18,7 +18,7 @@ MEASURE_NAMES = {
     "dists": "DISTS",
 }
 PUBLISHED = ("psnr_y", "ssim_y")
-_MOST_IN_ONE = 2
+_MOST_IN_ONE = 1
 """Benchmarks beside each other with both measures."""
 
 
@@ -26,9 +26,10 @@ def value_cell(value: Value | None, measure: str, seeds: int, rank: int = 0) -> 
     """A measured number with its deviation, and the number of seeds where a row's others have another one."""
     if value is None:
         return Cell("–")
-    deviation = "" if value.deviation is None else f" ± {shown(value.deviation, measure)}"
-    note = "" if value.seeds == seeds else f"{value.seeds} of {seeds} seeds"
-    return Cell(f"{shown(value.mean, measure)}{deviation}", rank, note)
+    notes = [] if value.deviation is None else [f"± {shown(value.deviation, measure)}"]
+    if value.seeds != seeds:
+        notes.append(f"{value.seeds} of {seeds} seeds")
+    return Cell(shown(value.mean, measure), rank, ", ".join(notes))
 
 
 def measured_tables(rows: Mapping[Variant, Scored], protocol: str, data: str, labels: Labels) -> list[Table]:

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from igconv_sr.report.runs import Measured, Training
 
@@ -22,6 +22,18 @@ _STATED = re.compile(r"upsampler\.(_target_|fgrep|igsample)|loss\.frequency|data
 _UPSAMPLERS = ("", "spconv", "spconv_plus", "igconv", "igconv_plus")
 PER_SCALE = ("spconv", "spconv_plus")
 """Upsamplers that the paper trains once per scale."""
+
+
+class Fact(NamedTuple):
+    """A part of the method.
+
+    Attributes:
+        text: In words, also where it is absent.
+        present: Whether it is there.
+    """
+
+    text: str
+    present: bool
 
 
 @dataclass(frozen=True)
@@ -64,17 +76,18 @@ class Variant:
         return f"{self.model} + {self.upsampler}" if self.upsampler else self.model
 
     @property
-    def facts(self) -> list[str]:
+    def facts(self) -> list[Fact]:
         """What the paper varies: the parts of the upsampler and the loss."""
         known = self.known
         facts = []
         if self.upsampler.startswith("igconv"):
             parts = {"FGRep": known.get("upsampler.fgrep", self.fgrep), "IGSample": known.get("upsampler.igsample")}
-            facts += [
-                f"{part} {'on' if value in ('true', 'True') else 'off'}" for part, value in parts.items() if value
-            ]
+            for part, value in parts.items():
+                if value:
+                    facts.append(Fact(part, True) if value in ("true", "True") else Fact(f"no {part}", False))
         if (weight := known.get("loss.frequency")) is not None:
-            facts.append(f"frequency loss {weight}" if float(weight) else "no frequency loss")
+            has_term = float(weight) != 0
+            facts.append(Fact(f"frequency loss {weight}" if has_term else "no frequency loss", has_term))
         return facts
 
     @property
@@ -149,33 +162,45 @@ class Labels:
 
     def details(self, variant: Variant) -> list[str]:
         """The parts of the upsampler and the loss, and whatever else tells the variant from its neighbours."""
-        if not variant.upsampler:
-            return []
-        if variant.settings is None:
-            unknown = "settings not known: its config.yaml was not found"
-            return [*variant.facts, unknown, *([f"in {variant.mark}"] if variant.mark else [])]
-        same_encoder = [v for v in self._variants if v.settings is not None and v.model == variant.model]
-        near = [v for v in same_encoder if v.train_data == variant.train_data]
-        same_upsampler = [v for v in near if v.upsampler == variant.upsampler]
-        own = [
-            *_differing([key for key in variant.known if not key.startswith(("upsampler.", "data."))], near),
-            *_differing([key for key in variant.known if key.startswith(("upsampler.", "data."))], same_upsampler),
-        ]
-        details = variant.facts + [f"{key}={variant.known[key]}" for key in own]
-        return [*details, f"in {variant.mark}"] if variant.mark else details
+        return [fact.text for fact in variant.facts] + self._more(variant)
 
-    def short(self, variant: Variant, among: Sequence[Variant]) -> str:
-        """A name for figures and headings: with the details only where there is another of the same name."""
+    def short(self, variant: Variant, among: Iterable[Variant]) -> str:
+        """A name for headings: with details only where another variant has the same name."""
         same = [other for other in among if other.name == variant.name]
         words = [variant.name]
         if len({other.scales for other in same}) > 1:
             words.append(scales_in_words(variant.scales))
         if len({other.steps for other in same}) > 1:
             words.append(f"{variant.steps:,} steps")
-        own = self.details(variant)
-        others = [set(self.details(other)) for other in same]
-        words += [detail for detail in own if not all(detail in other for other in others)]
-        return ", ".join(words)
+        words += _not_shared(_present(variant), [_present(other) for other in same])
+        return ", ".join(words + _not_shared(self._more(variant), [self._more(other) for other in same]))
+
+    def of_encoder(self, variant: Variant, among: Iterable[Variant]) -> str:
+        """The same for figures of a single encoder, without its name."""
+        return self.short(variant, among).removeprefix(f"{variant.model} + ")
+
+    def _more(self, variant: Variant) -> list[str]:
+        mark = [f"in {variant.mark}"] if variant.mark else []
+        if not variant.upsampler:
+            return mark
+        if variant.settings is None:
+            return [f"{variant.params:,} parameters", "other settings not known: no config.yaml was found", *mark]
+        same_encoder = [v for v in self._variants if v.settings is not None and v.model == variant.model]
+        near = [v for v in same_encoder if v.train_data == variant.train_data]
+        same_upsampler = [v for v in near if v.upsampler == variant.upsampler]
+        # Other upsamplers have other keys anyway.
+        general = [key for key in variant.known if not key.startswith(("upsampler.", "data."))]
+        special = [key for key in variant.known if key.startswith(("upsampler.", "data."))]
+        own = [*_differing(general, near), *_differing(special, same_upsampler)]
+        return [f"{key}={variant.known[key]}" for key in own] + mark
+
+
+def _present(variant: Variant) -> list[str]:
+    return [fact.text for fact in variant.facts if fact.present]
+
+
+def _not_shared(words: Sequence[str], others: Sequence[Sequence[str]]) -> list[str]:
+    return [word for word in words if not all(word in other for other in others)]
 
 
 def _differing(keys: Sequence[str], variants: Sequence[Variant]) -> list[str]:
