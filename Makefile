@@ -1,4 +1,4 @@
-# make help lists the targets. Whatever stands behind train, sweep, evaluate or bench as name=value reaches Hydra as typed.
+# make help lists the targets. Whatever stands behind train, sweep, evaluate, report or bench as name=value reaches Hydra as typed.
 override SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -39,7 +39,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: setup train sweep evaluate bench test test-full lint format lock help
+.PHONY: setup train sweep evaluate report bench test test-full lint format lock help
 
 setup: $(INSTALLED) ## Build .venv from requirements.lock; every other target does so when needed.
 
@@ -51,6 +51,9 @@ sweep: $(INSTALLED) ## Train every combination, skip what is finished, resume th
 
 evaluate: $(INSTALLED) ## Score on benchmarks: make evaluate ckpt_path=… benchmarks=[/path/to/Set5] (or model=bicubic)
 	@$(BIN)/igconv-sr evaluate $(overrides)
+
+report: $(INSTALLED) ## Write report/index.html, report.md and figures of all runs: make report runs=[FOLDER,…]
+	@$(BIN)/igconv-sr report $(overrides)
 
 bench: $(INSTALLED) ## Measure speed as ratios against plain implementations.
 	@$(BIN)/igconv-sr bench $(overrides)

@@ -27,6 +27,7 @@ COMMANDS = {
     "train": Command("train", "train", "Train one model for all scales and show what it is worth."),
     "sweep": Command("sweep.command", "train", "Train every combination of values; sweep status shows how far it is."),
     "evaluate": Command("evaluate", "evaluate", "Score a checkpoint or bicubic on benchmarks."),
+    "report": Command("report.command", "report", "Write the tables, figures and page of what was measured."),
     "bench": Command("bench", "bench", "Measure speed, as ratios against plain implementations."),
     "compare": Command("compare", None, "Compare two evaluated runs image by image."),
     "convert": Command("convert", None, "Read the authors' released weights into a file of ours, or write theirs."),

@@ -12,7 +12,7 @@ from igconv_sr.errors import InputError
 from igconv_sr.inference import Inference
 from igconv_sr.metrics import Protocol, find_protocol
 from igconv_sr.network import Bicubic, SuperResolver
-from igconv_sr.paired import Pair, Row, Run
+from igconv_sr.paired import Key, Pair, Row, Run
 from igconv_sr.picture import Panel, PictureRow, save_picture, square_with_most
 
 
@@ -79,7 +79,7 @@ def _row(
     pair: Pair, nets: Sequence[SuperResolver], titles: Sequence[str], protocol: Protocol, measure: str
 ) -> PictureRow:
     benchmark, scale, image = pair.key
-    item = _read(pair, protocol)
+    item = read_image(pair.key, _same(pair, "hr_file"), _same(pair, "lr_file"), protocol)
     hr = item.hr / 255
     compared = [protocol.rgb(net(item.lr / 255, item.scale), hr, item.scale) for net in nets]
     original = compared[0][1] / 255
@@ -93,11 +93,22 @@ def _row(
     return PictureRow(f"{benchmark} {image} ×{scale:g}", panels)
 
 
-def _read(pair: Pair, protocol: Protocol) -> BenchmarkItem:
-    benchmark, scale, _ = pair.key
-    hr, lr = Path(_same(pair, "hr_file")), _same(pair, "lr_file")
+def read_image(key: Key, hr_file: str, lr_file: str, protocol: Protocol) -> BenchmarkItem:
+    """Reads an image that a table names.
+
+    Args:
+        key: Its benchmark, scale and name.
+        hr_file: As the table has it.
+        lr_file: The same; empty where the LR image is made from the HR one.
+        protocol: Says how.
+
+    Raises:
+        InputError: If a file is missing or damaged.
+    """
+    benchmark, scale, _ = key
+    hr = Path(hr_file)
     whole = int(scale) if scale == int(scale) else scale
-    source = Benchmark(benchmark, (hr,), {int(scale): {hr: Path(lr)}} if lr else {})
+    source = Benchmark(benchmark, (hr,), {int(scale): {hr: Path(lr_file)}} if lr_file else {})
     return BenchmarkImages([source], [whole], lr_kernel=protocol.lr_kernel)[0]
 
 

@@ -1,0 +1,108 @@
+"""Differences to SPConv models of one scale each, paired by image."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from igconv_sr.errors import InputError
+from igconv_sr.paired import Difference, Key, Run, differences, pair_images
+from igconv_sr.report.files import Row
+from igconv_sr.report.runs import Place
+from igconv_sr.report.scores import Scored
+from igconv_sr.report.variants import PER_SCALE, Labels, Variant
+from igconv_sr.results import MEASURES, MORE_MEASURES, PER_IMAGE
+
+_SHOWN = ("psnr_y", "ssim_y")
+
+
+class Delta(NamedTuple):
+    """A variant against the SPConv model of one scale.
+
+    Attributes:
+        reference: The SPConv model.
+        variant: The other.
+        seeds: Those of both, over which each image's values are averaged first.
+        differences: Variant - reference, per benchmark and measure.
+    """
+
+    reference: Variant
+    variant: Variant
+    seeds: Sequence[str]
+    differences: Sequence[Difference]
+
+
+def find_deltas(rows: Mapping[Variant, Scored], protocol: str, labels: Labels, skipped: list[str]) -> list[Delta]:
+    """Compares every variant with the SPConv models of its encoder and data.
+
+    Args:
+        rows: All of one protocol.
+        protocol: Its name.
+        labels: Names of the variants.
+        skipped: Gets what could not be compared, and why.
+    """
+    found: dict[tuple[Variant, Variant, tuple[str, ...]], list[Difference]] = {}
+    for variant in rows:
+        references = list(_references(variant, rows))
+        if not references and variant.upsampler and not is_reference(variant):
+            skipped.append(
+                f"{labels.short(variant, rows)} is compared with no SPConv model by {protocol}: none trained for one "
+                "scale alone with the same encoder and data was measured on the same images."
+            )
+        for reference, place in references:
+            a, b = rows[reference], rows[variant]
+            seeds = tuple(seed for seed in a.seeds if _images(a, seed, place) and _images(b, seed, place))
+            try:
+                runs = [_mean(scored, seeds, place, protocol) for scored in (a, b)]
+                differing = differences(pair_images(*runs), protocol)
+                found.setdefault((reference, variant, seeds), []).extend(differing)
+            except InputError as error:
+                names = [labels.short(each, rows) for each in (variant, reference)]
+                where = f"on {place[0]} at ×{place[1]:g} by {protocol}"
+                skipped.append(f"{names[0]} is not compared with {names[1]} {where}: {error}.")
+    return [Delta(*key, differing) for key, differing in found.items()]
+
+
+def _references(variant: Variant, rows: Mapping[Variant, Scored]) -> Iterator[tuple[Variant, Place]]:
+    """SPConv models with the benchmark and scale on which both were measured."""
+    if variant.settings is None or is_reference(variant):
+        return
+    for other in rows:
+        if is_reference(other) and other.encoder == variant.encoder and other.train_data == variant.train_data:
+            shared = rows[other].rows.keys() & rows[variant].rows.keys()
+            for column in sorted(shared, key=lambda column: column.order):
+                if column.scale == other.scales[0]:
+                    yield other, (column.benchmark, column.scale)
+
+
+def is_reference(variant: Variant) -> bool:
+    """Whether it is an SPConv model of one scale."""
+    return variant.upsampler in PER_SCALE and len(variant.scales) == 1
+
+
+def _images(scored: Scored, seed: str, place: Place) -> dict[Key, Row]:
+    return {key: row for key, row in scored.images.get(seed, {}).items() if key[:2] == place}
+
+
+def _mean(scored: Scored, seeds: Sequence[str], place: Place, protocol: str) -> Run:
+    """Per image the means over the seeds.
+
+    Raises:
+        InputError: If there is no seed, or an image that only some of the seeds have.
+    """
+    if not seeds:
+        raise InputError("the two share no seed with results per image")
+    tables = [_images(scored, seed, place) for seed in seeds]
+    found: dict[Key, Row] = {}
+    for key in sorted(set().union(*tables)):
+        if any(key not in table for table in tables):
+            raise InputError(f"{key[2]} was not scored with every seed, as {scored.sources[0].folder} and others say")
+        members = [table[key] for table in tables]
+        found[key] = dict(members[0]) | {measure: _mean_of(members, measure) for measure in (*MEASURES, *MORE_MEASURES)}
+    return Run(scored.sources[0].folder / PER_IMAGE, protocol, found)
+
+
+def _mean_of(rows: Sequence[Row], measure: str) -> str:
+    values = [row.get(measure, "") for row in rows]
+    if measure not in _SHOWN or not all(values):
+        return ""
+    return repr(math.fsum(map(float, values)) / len(values))
