@@ -61,7 +61,9 @@ class StreamedCKA:
         step_a, step_b = a.mean - self._mean_a, b.mean - self._mean_b
         _add_products(self._cross, a.features, b.features, step_a, step_b, weight)
         for own, side, step in ((self._own_a, a, step_a), (self._own_b, b, step_b)):
-            parts = zip(own, side.features.split(side.widths, dim=1), step.split(side.widths), strict=True)
+            parts = zip(
+                own, torch.split(side.features, side.widths, dim=1), torch.split(step, side.widths), strict=True
+            )
             for products, features, part in parts:
                 _add_products(products, features, features, part, part, weight)
         self._mean_a += step_a * (count / total)
@@ -71,9 +73,9 @@ class StreamedCKA:
     def compute(self) -> Tensor:
         """CKA of the examples so far: (layers of the first, layers of the second), double precision."""
         norms_a, norms_b = ([products.norm() for products in own] for own in (self._own_a, self._own_b))
-        rows = self._cross.split([len(products) for products in self._own_a])
+        rows = torch.split(self._cross, [len(products) for products in self._own_a])
         widths = [len(products) for products in self._own_b]
-        squares = [torch.stack([block.norm().square() for block in row.split(widths, dim=1)]) for row in rows]
+        squares = [torch.stack([block.norm().square() for block in torch.split(row, widths, dim=1)]) for row in rows]
         return torch.stack(squares) / torch.outer(torch.stack(norms_a), torch.stack(norms_b))
 
     def _allocate(self, a: "_Centred", b: "_Centred") -> None:
