@@ -83,7 +83,8 @@ def spectra_figure(found: Sequence[Kernels], spectra: Sequence[Tensor], title: s
     scales, variants = (sorted({kernels[field] for kernels in found}) for field in (0, 1))
     maps_height = 2.3 * len(variants) + 0.6
     figure = Figure(figsize=(max(2.3 * len(scales), 6.5), maps_height + 2.8), layout="constrained")
-    maps, curve = (figure.add_subfigure(part) for part in figure.add_gridspec(2, height_ratios=(maps_height, 2.8)))
+    grid = figure.add_gridspec(2, height_ratios=(maps_height, 2.8))
+    maps, curve = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     axes = maps.subplots(len(variants), len(scales), squeeze=False)
     largest = max(spectrum.max().item() for spectrum in spectra) or 1.0
     norm = LogNorm(_RANGE * largest, largest, clip=True)
