@@ -8,6 +8,9 @@ from igconv_sr.errors import InputError
 from igconv_sr.flags import FlagParser
 from igconv_sr.functional.paired_size import scale_fraction
 
+_MOST = 1000
+"""Scales in a range; more are a mistake."""
+
 
 def add_output(parser: FlagParser) -> None:
     """Adds ``-o``."""
@@ -59,10 +62,10 @@ def scale(text: str) -> float:
     """A scale above 1, whole or a fraction; an ``int`` where it is whole."""
     try:
         fraction = scale_fraction(float(Fraction(text.strip())))
-    except (ValueError, ZeroDivisionError):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a scale, such as 2, 2.5 or 7/3") from None
     except InputError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a scale, such as 2, 2.5 or 7/3") from None
     return int(fraction) if fraction.denominator == 1 else float(fraction)
 
 
@@ -87,6 +90,3 @@ def _range(text: str) -> list[float]:
     if (last - first) / step > _MOST:
         raise argparse.ArgumentTypeError(f"{text!r} holds more than {_MOST} scales")
     return [scale(str(first + number * step)) for number in range(int((last - first) / step) + 1)]
-
-
-_MOST = 1000
