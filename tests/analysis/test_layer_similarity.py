@@ -91,8 +91,8 @@ def test_the_command_writes_matrix_and_figure(tmp_path: Path, capsys: pytest.Cap
     save_model(Path(b), SMFANET, SPCONV, scales=(3,))
     main([a, b, "--images", str(folder), "--scale", "2", "--positions", "50", "-o", out])
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0] == f"A: edsr + igconv ({a}), layers body.0 … body.1"
-    assert printed[1] == f"B: smfanet + spconv ({b}), layers feats.0 … feats.2"
+    assert printed[0] == f"A: edsr + igconv ×2 ×3 ×4 ({a}), layers body.0 … body.1"
+    assert printed[1] == f"B: smfanet + spconv ×3 ({b}), layers feats.0 … feats.2"
     assert printed[2] == "150 positions of 3 images"
     assert printed[-1] == f"Results in {out}"
     with (tmp_path / "out" / "cka.csv").open() as file:

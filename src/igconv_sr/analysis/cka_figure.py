@@ -52,6 +52,7 @@ def _draw_diagonal(axes: Axes, found: Similarity, mean: float) -> None:
     axes.plot(range(1, len(values) + 1), values, marker="o", markersize=4)
     axes.axhline(mean, linestyle="--", linewidth=1, color="grey")
     axes.annotate(f"mean {mean:.3f}", (1, mean), xytext=(0, -4), textcoords="offset points", va="top", fontsize=9)
-    axes.set(title="layers of the same number", xlabel="layer", ylim=(0, 1.03))
+    axes.set_title("layers of the same number", fontsize=10)
+    axes.set(xlabel="layer", ylim=(0, 1.03))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)

@@ -51,7 +51,8 @@ def measure_cost(net: SRNet, scale: int, size: tuple[int, int], device: torch.de
         scale: r.
         size: Height and width of the LR image.
         device: Where to run it.
-        seconds: No further pass is timed once these are over; one always is.
+        seconds: No further pass begins once these are over. The first pass, whose memory is recorded, warms up; on a
+            CPU, if it takes longer than this, it is the one that counts, so that a large model is run only once.
 
     Raises:
         InputError: If the model does not serve the scale.
@@ -66,10 +67,11 @@ def measure_cost(net: SRNet, scale: int, size: tuple[int, int], device: torch.de
         image: Tensor = folded(lr, scale)
         return image
 
+    first: list[float] = []
     try:
-        # The pass whose memory is recorded is the warm-up of those that are timed.
-        peak = peak_bytes(run, on_gpu=device.type == "cuda")
-        times = time_passes(run, seconds)
+        peak = peak_bytes(lambda: first.append(elapsed(run)), on_gpu=device.type == "cuda")
+        # Beside seconds of computing, warming up a CPU is nothing; a GPU's first pass never counts.
+        times = first if device.type == "cpu" and first[0] > seconds else time_passes(run, seconds - first[0])
     except torch.OutOfMemoryError:
         return Cost(params, folded_params, macs, None, None, 0)
     return Cost(params, folded_params, macs, statistics.median(times), peak, len(times))

@@ -175,8 +175,8 @@ def _parser() -> FlagParser:
         "--seconds",
         type=arguments.seconds,
         default=10.0,
-        help="time for the passes of a model at a scale; behind a warm-up one pass is always timed, and 100 at most "
-        "(default: %(default)g)",
+        help="time for the passes of a model at a scale, at most 100 behind a warm-up; a CPU that takes longer for the "
+        "first pass does that one alone (default: %(default)g)",
     )
     parser.add_argument(
         "--results", type=Path, nargs="+", metavar="CSV", help="results.csv of runs: adds their PSNR to the figure"

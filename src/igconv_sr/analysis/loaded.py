@@ -44,11 +44,12 @@ def load_models(paths: Sequence[Path]) -> list[LoadedModel]:
 
 
 def _titles(cards: Sequence[ModelCard]) -> list[str]:
-    """Encoder and upsampler; where that is not enough, the scales, the seed and at last a number."""
-    found = [f"{card.model} + {card.upsampler_name}" for card in cards]
-    scales = [" " + " ".join(f"×{scale}" for scale in card.scales) for card in cards]
+    """Encoder and upsampler; the scales where they differ; where that is not enough, the seed and at last a number."""
+    scales = ["".join(f" ×{scale}" for scale in card.scales) for card in cards]
+    ends = scales if len(set(scales)) > 1 else [""] * len(cards)
+    found = [f"{card.model} + {card.upsampler_name}{end}" for card, end in zip(cards, ends, strict=True)]
     seeds = [f" seed {card.seed}" for card in cards]
-    for more in (scales, seeds, [f" ({number})" for number in range(1, len(cards) + 1)]):
+    for more in (seeds, [f" ({number})" for number in range(1, len(cards) + 1)]):
         counts = Counter(found)
         found = [title + end if counts[title] > 1 else title for title, end in zip(found, more, strict=True)]
     return found
