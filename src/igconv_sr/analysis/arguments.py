@@ -6,7 +6,6 @@ from pathlib import Path
 
 from igconv_sr.errors import InputError
 from igconv_sr.flags import FlagParser
-from igconv_sr.functional.paired_size import scale_fraction
 
 _MOST = 1000
 """Scales in a range; more are a mistake."""
@@ -60,6 +59,8 @@ def whole_scales(text: str) -> list[int]:
 
 def scale(text: str) -> float:
     """A scale above 1, whole or a fraction; an ``int`` where it is whole."""
+    from igconv_sr.functional import scale_fraction  # brings torch, which --help does without
+
     try:
         fraction = scale_fraction(float(Fraction(text.strip())))
     except InputError as error:

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from igconv_sr.errors import InputError
 from igconv_sr.functional.dihedral import dihedral_mean
 from igconv_sr.upsamplers import IGConv, SPConv, Upsampler
-from igconv_sr.upsamplers.scales import check_scale
 
 _SPECTRUM_LR_PIXELS = 16
 """Width to which filters are padded with zeros; its inverse is the step of the frequencies, in cycles per LR pixel."""
@@ -58,8 +57,7 @@ def kernels_at(upsampler: Upsampler, scale: int) -> Iterator[Kernels]:
         plain.fgrep = False
         kernel = plain.kernel(scale)[: 3 * scale**2]
     elif isinstance(upsampler, SPConv):
-        check_scale(scale, upsampler.heads)
-        kernel = _convolution(upsampler.heads[str(scale)]).weight.detach()
+        kernel = _convolution(upsampler.fold([scale])).weight
     else:
         raise InputError(
             f"{type(upsampler).__name__} has neither a hyper-network nor a single convolution, whose kernels could be "
@@ -71,8 +69,8 @@ def kernels_at(upsampler: Upsampler, scale: int) -> Iterator[Kernels]:
         yield Kernels(scale, True, dihedral_mean(weights))
 
 
-def _convolution(head: nn.Module) -> nn.Conv2d:
-    (convolution,) = (module for module in head.modules() if isinstance(module, nn.Conv2d))
+def _convolution(folded: nn.Module) -> nn.Conv2d:
+    (convolution,) = (module for module in folded.modules() if isinstance(module, nn.Conv2d))
     return convolution
 
 

@@ -146,7 +146,7 @@ def _parser() -> FlagParser:
     parser.add_argument(
         "--scales",
         type=arguments.scales,
-        default=arguments.scales("1.5:8:0.5"),
+        default="1.5:8:0.5",
         metavar="R,…",
         help="scales, or FIRST:LAST:STEP (default: 1.5:8:0.5)",
     )
