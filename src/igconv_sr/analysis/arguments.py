@@ -4,7 +4,6 @@ import argparse
 from fractions import Fraction
 from pathlib import Path
 
-from igconv_sr.errors import InputError
 from igconv_sr.flags import FlagParser
 
 _MOST = 1000
@@ -58,15 +57,13 @@ def whole_scales(text: str) -> list[int]:
 
 
 def scale(text: str) -> float:
-    """A scale above 1, whole or a fraction; an ``int`` where it is whole."""
-    from igconv_sr.functional import scale_fraction  # brings torch, which --help does without
-
+    """A scale above 1, whole or a fraction; an ``int`` where it is whole. Which ones there are, the data decide."""
     try:
-        fraction = scale_fraction(float(Fraction(text.strip())))
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        fraction = Fraction(text.strip())
     except (ValueError, ZeroDivisionError):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a scale, such as 2, 2.5 or 7/3") from None
+        fraction = Fraction(0)
+    if fraction <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a scale above 1, such as 2, 2.5 or 7/3")
     return int(fraction) if fraction.denominator == 1 else float(fraction)
 
 
