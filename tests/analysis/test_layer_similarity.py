@@ -120,7 +120,6 @@ def test_the_command_writes_matrix_and_figure(tmp_path: Path, capsys: pytest.Cap
     [
         (["--layers", "bodi.0"], r"--layers bodi\.0: EDSR has no layer of that name; did you mean body\.0"),
         (["--scale", "2.71828"], "scale 2.71828 is not a fraction"),
-        (["--scale", "50"], "50"),
         (["--device", "abacus"], "--device abacus: "),
         (["--device", "meta"], "--device meta holds no numbers"),
     ],
