@@ -176,7 +176,7 @@ def _parser() -> FlagParser:
         type=arguments.seconds,
         default=10.0,
         help="time for the passes of a model at a scale, at most 100 behind a warm-up; a CPU that takes longer for the "
-        "first pass does that one alone (default: %(default)g)",
+        "first pass does that one alone, which may be a fifth slower than later ones (default: %(default)g)",
     )
     parser.add_argument(
         "--results", type=Path, nargs="+", metavar="CSV", help="results.csv of runs: adds their PSNR to the figure"

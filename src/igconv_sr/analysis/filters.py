@@ -16,12 +16,9 @@ if TYPE_CHECKING:
 
     from igconv_sr.analysis.kernels import Kernels
 
-_COLOUR = 0
-"""Red; the filters of the other colours are much the same."""
-
 
 class WeightRow(NamedTuple):
-    """A row of filters.csv: one weight of a drawn filter, at sub-pixel (i,j) and place (u,v) in the kernel."""
+    """A row of filters.csv: one weight of a drawn filter, to red, at sub-pixel (i,j) and place (u,v) in the kernel."""
 
     scale: int
     fgrep: bool
@@ -76,8 +73,8 @@ def main(flags: Sequence[str]) -> None:
     write_table(_weights(found, channels), WeightRow._fields, folder / "filters.csv")
     write_table(_spectra(found, spectra), SpectrumRow._fields, folder / "spectra.csv")
     write_table(_correlations(found, model.path), CorrelationRow._fields, folder / "correlation.csv")
-    save_figure(filters_figure(found, _COLOUR, channels, model.title), folder / "filters.png")
-    save_figure(responses_figure(found, _COLOUR, channels, model.title), folder / "responses.png")
+    save_figure(filters_figure(found, channels, model.title), folder / "filters.png")
+    save_figure(responses_figure(found, channels, model.title), folder / "responses.png")
     save_figure(spectra_figure(found, spectra, model.title), folder / "spectra.png")
     print(f"{model.title} ({model.path})")
     for row in _correlations(found, model.path):
@@ -88,8 +85,10 @@ def main(flags: Sequence[str]) -> None:
 
 
 def _weights(found: Sequence["Kernels"], channels: Sequence[int]) -> Iterator[WeightRow]:
+    from igconv_sr.analysis.kernels import RED
+
     for kernels in found:
-        drawn = kernels.weights[_COLOUR][:, :, list(channels)].numpy()
+        drawn = kernels.weights[RED][:, :, list(channels)].numpy()
         for (i, j, channel, u, v), weight in np.ndenumerate(drawn):
             yield WeightRow(kernels.scale, kernels.fgrep, channel, i, j, u, v, float(weight))
 

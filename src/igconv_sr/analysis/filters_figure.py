@@ -10,6 +10,7 @@ from torch import Tensor
 
 from igconv_sr.analysis.kernels import (
     HIGHEST_FREQUENCY,
+    RED,
     Kernels,
     frequencies,
     impulse_responses,
@@ -24,17 +25,16 @@ _RANGE = 1e-3
 """The smallest magnitude shown, relative to the largest."""
 
 
-def filters_figure(found: Sequence[Kernels], colour: int, channels: Sequence[int], title: str) -> Figure:
+def filters_figure(found: Sequence[Kernels], channels: Sequence[int], title: str) -> Figure:
     """Filters as r×r tiles, one per sub-pixel, of k×k weights.
 
     Args:
         found: One row each.
-        colour: Of the output.
         channels: Feature channels, one column each.
         title: Name of the model.
     """
     note = "per sub-pixel: r×r tiles of k×k weights"
-    figure, axes = _grid(found, channels, lambda kernels, c: sub_pixel_tiles(kernels, colour, c), f"{title}, {note}")
+    figure, axes = _grid(found, channels, lambda kernels, c: sub_pixel_tiles(kernels, RED, c), f"{title}, {note}")
     for row, kernels in zip(axes, found, strict=True):
         if kernels.scale <= _LINES_UP_TO:
             size = kernels.weights.shape[-1]
@@ -45,11 +45,11 @@ def filters_figure(found: Sequence[Kernels], colour: int, channels: Sequence[int
     return figure
 
 
-def responses_figure(found: Sequence[Kernels], colour: int, channels: Sequence[int], title: str) -> Figure:
+def responses_figure(found: Sequence[Kernels], channels: Sequence[int], title: str) -> Figure:
     """Filters as what one pixel of a feature adds to the image around it; arguments as of :func:`filters_figure`."""
     responses = {id(kernels): impulse_responses(kernels) for kernels in found}
-    note = "what one pixel of a feature adds to the image, r·k×r·k pixels"
-    return _grid(found, channels, lambda kernels, c: responses[id(kernels)][c, colour], f"{title}, {note}")[0]
+    note = "what one LR pixel of a feature adds to the image: r·k×r·k pixels"
+    return _grid(found, channels, lambda kernels, c: responses[id(kernels)][c, RED], f"{title}, {note}")[0]
 
 
 def _grid(
@@ -65,10 +65,13 @@ def _grid(
             axis.imshow(image.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
             axis.set(xticks=[], yticks=[])
             if row == 0:
-                axis.set_title(f"{channel + 1}", fontsize=8)
+                axis.set_title(f"{channel}", fontsize=8)
             if column == 0:
                 axis.set_ylabel(_name(kernels, found), fontsize=8)
-    figure.suptitle(f"{title}\nred positive, blue negative; one range per column", fontsize=9)
+    figure.suptitle(
+        f"{title}\nweights from a feature channel to red; drawn red: positive, blue: negative; a range per column",
+        fontsize=9,
+    )
     return figure, axes.tolist()
 
 

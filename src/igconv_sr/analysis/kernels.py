@@ -23,6 +23,9 @@ from igconv_sr.upsamplers import IGConv, SPConv, Upsampler
 _SPECTRUM_LR_PIXELS = 16
 """Width to which filters are padded with zeros; its inverse is the step of the frequencies, in cycles per LR pixel."""
 
+RED = 0
+"""The colour whose filters are drawn; spectra are of all three."""
+
 HIGHEST_FREQUENCY = 2
 """Cycles per LR pixel."""
 
