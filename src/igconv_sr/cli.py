@@ -30,6 +30,12 @@ COMMANDS = {
     "report": Command("report.command", "report", "Write the tables, figures and page of what was measured."),
     "bench": Command("bench", "bench", "Measure speed, as ratios against plain implementations."),
     "compare": Command("compare", None, "Compare two evaluated runs image by image."),
+    "cka": Command("analysis.cka", None, "Compare the layers of two encoders by linear CKA."),
+    "filters": Command("analysis.filters", None, "Draw a model's kernels at any scale, and their spectra."),
+    "efficiency": Command(
+        "analysis.efficiency", None, "Measure parameters, multiply-adds, latency and memory of models."
+    ),
+    "scale-curve": Command("analysis.scale_curve", None, "Draw PSNR at trained and untrained scales against bicubic."),
     "convert": Command("convert", None, "Read the authors' released weights into a file of ours, or write theirs."),
     "export": Command("export.command", None, "Write a model for other programs: ONNX, torch.export, spandrel."),
     "data": Command("data_command", None, "Get data sets, check those on disk, or pack them; igconv-sr data --help."),
@@ -38,7 +44,7 @@ COMMANDS = {
 
 def _summaries(hydra: bool) -> list[str]:
     return [
-        f"  {name:<10}{command.summary}" for name, command in COMMANDS.items() if (command.config is not None) == hydra
+        f"  {name:<13}{command.summary}" for name, command in COMMANDS.items() if (command.config is not None) == hydra
     ]
 
 

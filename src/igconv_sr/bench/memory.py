@@ -10,14 +10,18 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 
-def peak_bytes(call: Callable[[], object]) -> int:
+def peak_bytes(call: Callable[[], object], on_gpu: bool | None = None) -> int:
     """The most memory that a call held at once beyond what was held before it, in bytes.
 
     On a GPU that is ``torch.cuda.max_memory_allocated``. On the CPU it is the running sum of every allocation and
     release that PyTorch's profiler records: all tensors, those inside operators and of the backward pass too, but not
     what the libraries below PyTorch (MKL, oneDNN) take for themselves.
+
+    Args:
+        call: Is called once.
+        on_gpu: Whose memory to look at; by default that of the GPU where there is one.
     """
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() if on_gpu is None else on_gpu:
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         call()

@@ -12,11 +12,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from igconv_sr.bench.nets import UPSAMPLERS, build, model_names
 
+COUNTED = (
+    "Multiply-adds are counted with torch.utils.flop_counter.FlopCounterMode on the meta device. It counts matrix "
+    "products, convolutions and attention, and neither elementwise operations, norms and softmax nor the recurrence of "
+    "the selective scan and IGSample's resampling."
+)
+
 NOTE = (
-    "Counted with torch.utils.flop_counter.FlopCounterMode on the meta device, ×2 from 640×360 (padded as the model "
-    "asks) to 1280×720, folded. It counts matrix products, convolutions and attention, and neither elementwise "
-    "operations, norms and softmax nor the recurrence of the selective scan and IGSample's resampling. "
-    "Parameters: of the model for ×2, ×3 and ×4 as stored, and folded for ×2."
+    f"×2 from 640×360 (padded as the model asks) to 1280×720, folded. {COUNTED} Parameters: of the model for ×2, ×3 "
+    "and ×4 as stored, and folded for ×2."
 )
 
 
@@ -46,8 +50,8 @@ def model_costs(model: str, height: int, width: int) -> list[ModelCost]:
         lr = torch.empty(1, 3, rows, columns, device="meta")
         features = torch.empty(1, net.encoder.out_channels, rows, columns, device="meta")
         if encoder_adds is None:
-            encoder_adds = _multiply_adds(net.encoder, [lr])
-        adds = encoder_adds + _multiply_adds(folded, [features, 2, lr])
+            encoder_adds = multiply_adds(net.encoder, [lr])
+        adds = encoder_adds + multiply_adds(folded, [features, 2, lr])
         costs.append(ModelCost(model, name, count(net), count(net.encoder) + count(folded), adds))
     return costs
 
@@ -58,7 +62,8 @@ def count(module: nn.Module) -> int:
 
 
 @torch.no_grad()
-def _multiply_adds(module: nn.Module, inputs: Sequence[Tensor | int]) -> int:
+def multiply_adds(module: nn.Module, inputs: Sequence[Tensor | int]) -> int:
+    """Multiply-adds of a pass that are counted, see :data:`COUNTED`."""
     with FlopCounterMode(display=False) as counter:
         module(*inputs)
     return int(counter.get_total_flops()) // 2

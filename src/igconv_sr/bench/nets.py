@@ -1,5 +1,6 @@
 """Networks as the configuration has them."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 from hydra import compose, initialize_config_dir
@@ -13,12 +14,12 @@ UPSAMPLERS = ("spconv", "spconv_plus", "igconv", "igconv_plus")
 """All upsamplers."""
 
 
-def build(model: str, upsampler: str) -> SRNet:
-    """The network of ``model=… upsampler=…`` for ×2, ×3 and ×4, with fresh weights."""
+def build(model: str, upsampler: str, scales: Sequence[int] = (2, 3, 4)) -> SRNet:
+    """The network of ``model=… upsampler=…`` for some scales, with fresh weights."""
     within_command = GlobalHydra.instance().is_initialized()
     with nullcontext() if within_command else initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         config = compose("train", [f"model={model}", f"upsampler={upsampler}"])
-    return SRNet(instantiate(config.model), instantiate(config.upsampler), (2, 3, 4))
+    return SRNet(instantiate(config.model), instantiate(config.upsampler), scales)
 
 
 def model_names() -> list[str]:

@@ -1,0 +1,70 @@
+"""PSNR of trained models from the ``results.csv`` of their runs."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import NamedTuple
+
+from igconv_sr.errors import InputError, did_you_mean
+
+Key = tuple[str, str, int]
+"""Model, upsampler, scale."""
+
+_COLUMNS = ("model", "upsampler", "benchmark", "scale", "psnr_y", "protocol")
+
+
+class MeasuredPsnr(NamedTuple):
+    """PSNR on luma in dB.
+
+    Attributes:
+        benchmark: Where it was measured.
+        values: Per model, upsampler and scale, the mean over the runs.
+    """
+
+    benchmark: str
+    values: Mapping[Key, float]
+
+
+def read_psnr(paths: Sequence[Path], benchmark: str | None) -> MeasuredPsnr:
+    """Reads tables.
+
+    Args:
+        paths: ``results.csv``, or folders that hold it.
+        benchmark: Which one; None for the first.
+
+    Raises:
+        InputError: If a table is missing or damaged, holds several protocols, or no row of the benchmark.
+    """
+    rows = [row for path in paths for row in _read(path / "results.csv" if path.is_dir() else path)]
+    rows = [row for row in rows if row["psnr_y"]]
+    if not rows:
+        raise InputError("--results: the tables hold no psnr_y")
+    names = list(dict.fromkeys(row["benchmark"] for row in rows))
+    chosen = names[0] if benchmark is None else benchmark
+    if chosen not in names:
+        raise InputError(f"--benchmark {chosen}: the tables hold {', '.join(names)}{did_you_mean(chosen, names)}")
+    rows = [row for row in rows if row["benchmark"] == chosen]
+    protocols = {row["protocol"] for row in rows}
+    if len(protocols) > 1:
+        raise InputError(f"--results: rows of different protocols ({', '.join(sorted(protocols))}) cannot be compared")
+    values: dict[Key, list[float]] = {}
+    for row in rows:
+        if (scale := float(row["scale"])).is_integer():
+            values.setdefault((row["model"], row["upsampler"], int(scale)), []).append(float(row["psnr_y"]))
+    return MeasuredPsnr(chosen, {key: mean(found) for key, found in values.items()})
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; give the results.csv of a run, or its folder")
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for number, row in enumerate(rows, start=2):
+        if missing := [column for column in _COLUMNS if row.get(column) is None]:
+            raise InputError(f"{path}, line {number}: it has no {', '.join(missing)}")
+        try:
+            float(row["scale"]), float(row["psnr_y"] or 0)
+        except ValueError as error:
+            raise InputError(f"{path}, line {number}: a number is damaged ({error})") from error
+    return rows

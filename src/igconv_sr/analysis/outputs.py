@@ -1,0 +1,53 @@
+"""Where an analysis writes: its folder, its tables, its figures."""
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from igconv_sr.config import OUTPUTS, RUN_VARIABLE, name_run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def output_folder(command: str, given: Path | None) -> Path:
+    """The folder given by ``-o``, or a new one named by the time."""
+    name_run()
+    return given or OUTPUTS / command / os.environ[RUN_VARIABLE]
+
+
+def write_table(rows: Iterable[NamedTuple], columns: Sequence[str], path: Path) -> None:
+    """Writes a CSV file: the fields of the rows under their names; None stays empty."""
+    from igconv_sr.checkpoint import replacing
+
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Writes a figure as PNG and, beside it, as PDF; the same figure gives the same files.
+
+    Args:
+        figure: Made without pyplot.
+        path: Of the PNG.
+    """
+    import matplotlib as mpl
+
+    from igconv_sr.checkpoint import replacing
+
+    # Text stays text in the PDF; without a date in it.
+    with mpl.rc_context({"savefig.dpi": 160, "pdf.fonttype": 42}):
+        for kind, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
+            with replacing(path.with_suffix(f".{kind}")) as partial:
+                figure.savefig(partial, format=kind, metadata=metadata)
+
+
+def print_files(files: Iterable[tuple[str, Path]], folder: Path) -> None:
+    """Ends a command's output: what the user reads, and the folder."""
+    for title, path in files:
+        print(f"{title:<9} {path}")
+    print(f"Results in {folder}")
