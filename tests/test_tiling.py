@@ -74,11 +74,6 @@ def test_tiles_out_of_range_are_refused(tile: Any, overlap: int, named: str) -> 
         Tiled(Bicubic(), tile, overlap)
 
 
-def test_tiles_work_at_whole_scales() -> None:
-    with pytest.raises(InputError, match=r"scale 2\.5"):
-        Tiled(Bicubic(), 8, 4)(picture(20, 20), 2.5)
-
-
 @torch.no_grad()
 @pytest.mark.parametrize("scale", [2, 3])
 def test_self_ensemble_is_the_mean_over_eight(scale: int) -> None:

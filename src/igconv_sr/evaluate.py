@@ -14,7 +14,6 @@ from igconv_sr.console import quieten, say
 from igconv_sr.data import find_benchmarks
 from igconv_sr.errors import InputError
 from igconv_sr.evaluation import evaluate
-from igconv_sr.functional.paired_size import scale_fraction
 from igconv_sr.inference import Inference
 from igconv_sr.launch import Launch
 from igconv_sr.metrics import find_protocol, mean_scores
