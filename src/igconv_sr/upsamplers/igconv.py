@@ -41,14 +41,20 @@ def upsample(
     Returns:
         (B,3,r·H,r·W).
     """
-    p = scale.p
-    colours = 3 * p**2
+    colours = 3 * scale.p**2
     main, maps = polyphase(features, kernel, scale).tensor_split((colours,), dim=1)
-    rows, columns = (output_length(size, scale) for size in lr.shape[-2:])
-    image = F.pixel_shuffle(main, p)[..., :rows, :columns]
+    image = F.pixel_shuffle(main, scale.p)
     if recolour is not None:
         image = recolour(image)
-    return image if kernel.shape[0] == colours else image + resample(lr, maps, scale)
+    if kernel.shape[0] > colours:
+        image = image + resample(lr, maps, scale)
+    return image if scale.q == 1 else _crop(image, *(output_length(size, scale) for size in lr.shape[-2:]))
+
+
+def _crop(image: Tensor, rows: int, columns: int) -> Tensor:
+    """The upper left part, as a tensor of its own: whether a view were contiguous would depend on sizes in an export."""
+    image = image.index_select(-2, torch.arange(rows, device=image.device))
+    return image.index_select(-1, torch.arange(columns, device=image.device))
 
 
 class IGConv(Upsampler):

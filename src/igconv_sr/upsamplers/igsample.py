@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from igconv_sr.functional.paired_size import output_length
 from igconv_sr.scale import Ratio
 from igconv_sr.upsamplers.hypernet import GroupedLinear, HyperNetwork
 
@@ -29,16 +28,14 @@ def resample(lr: Tensor, maps: Tensor, scale: Ratio) -> Tensor:
         scale: r = p/q. Output pixel i has its centre at (i + 1/2)·q/p, in LR pixels.
 
     Returns:
-        (B,3,r·H,r·W) as :func:`igconv_sr.functional.paired_size.output_size` rounds it; beyond the border the nearest
-        pixel is taken.
+        (B,3,p·ceil(H/q),p·ceil(W/q)); beyond the border the nearest pixel is taken.
     """
     p, q = scale
     height, width = lr.shape[-2:]
-    rows, columns = output_length(height, scale), output_length(width, scale)
+    rows, columns = (size * p for size in maps.shape[-2:])
     pattern = "b (group xy rgb i j) h w -> group (b rgb) (h i) (w j) xy"
     # Sampling positions need float32 also under autocast: half precision cannot tell pixels apart.
-    whole_periods = rearrange(maps.float(), pattern, group=2, xy=2, rgb=3, i=p, j=p)
-    offset, scope = whole_periods[:, :, :rows, :columns]
+    offset, scope = rearrange(maps.float(), pattern, group=2, xy=2, rgb=3, i=p, j=p)
     x = (torch.arange(columns, device=lr.device) + 0.5) * (2 * q) / (width * p) - 1
     y = (torch.arange(rows, device=lr.device) + 0.5) * (2 * q) / (height * p) - 1
     centre = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
