@@ -87,7 +87,8 @@ class SRNet(SuperResolver):
                 nearest one and resized from there. The kernels of p = 64 take seconds: :meth:`fold` keeps them.
         """
         image = self.forward_mixed(lr, [(scale, lr.shape[0])])[0]
-        return fit(image, *lr.shape[-2:], scale)
+        height, width = lr.shape[-2:]
+        return fit(image, height, width, scale)
 
     def forward_mixed(self, lr: Tensor, groups: Sequence[tuple[Scale, int]]) -> list[Tensor]:
         """One encoder pass over the whole batch, then the upsampler once per scale on its rows.
@@ -138,7 +139,8 @@ class Bicubic(SuperResolver):
 
         MATLAB rounds sizes up; where that adds a pixel whose centre is outside the LR image, it is cut off.
         """
-        rows, columns = output_size(*lr.shape[-2:], scale_fraction(scale))
+        height, width = lr.shape[-2:]
+        rows, columns = output_size(height, width, scale_fraction(scale))
         return imresize(lr, float(scale))[..., :rows, :columns]
 
     def fold(self, scales: Sequence[Scale]) -> Self:

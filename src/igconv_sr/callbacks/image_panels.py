@@ -3,15 +3,17 @@
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from torch import Tensor
 
 from igconv_sr.data import BenchmarkItem
 from igconv_sr.functional.imresize import imresize
+from igconv_sr.functional.paired_size import larger, paired_size
 from igconv_sr.network import SRNet
+from igconv_sr.scale import nearest_ratio
 from igconv_sr.task import SuperResolution
-from igconv_sr.upsamplers.scales import check_scale
 
 _SIDE = 192
 """HR pixels of a panel."""
@@ -43,9 +45,9 @@ class ImagePanels(Callback):
         for scale, panel in self._panels.items():
             for logger in _image_loggers(trainer):
                 if isinstance(logger, WandbLogger):
-                    logger.log_image(f"valid/images_x{scale}", [panel], step=trainer.global_step)
+                    logger.log_image(f"valid/images_x{scale:g}", [panel], step=trainer.global_step)
                 elif isinstance(logger, TensorBoardLogger):
-                    logger.experiment.add_image(f"valid/images_x{scale}", panel, trainer.global_step)
+                    logger.experiment.add_image(f"valid/images_x{scale:g}", panel, trainer.global_step)
         self._panels = {}
 
 
@@ -55,12 +57,13 @@ def _image_loggers(trainer: Trainer) -> list[Logger]:
 
 def _panel(net: SRNet, item: BenchmarkItem) -> Tensor:
     """(3,side,4·side) in [0,1]."""
-    scale = check_scale(item.scale)
-    side = _SIDE // scale
-    top, left = (max(size - side, 0) // 2 for size in item.lr.shape[-2:])
+    scale, q = item.scale, nearest_ratio(item.scale).q
+    side, _ = paired_size(_SIDE, scale)
+    top, left = (max(size - side, 0) // 2 // q * q for size in item.lr.shape[-2:])
     lr = item.lr[..., top : top + side, left : left + side] / 255
-    hr = item.hr[..., top * scale : (top + side) * scale, left * scale : (left + side) * scale] / 255
-    nearest = lr.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
+    start, end = ([larger(first + reach, scale) for first in (top, left)] for reach in (0, side))
+    hr = item.hr[..., start[0] : end[0], start[1] : end[1]] / 255
+    nearest = F.interpolate(lr, hr.shape[-2:], mode="nearest-exact")
     with torch.no_grad():
         sr = net(lr, scale)
     row = torch.cat((nearest, imresize(lr, scale), sr, hr), dim=-1)

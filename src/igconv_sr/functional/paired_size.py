@@ -57,3 +57,22 @@ def paired_size(size: int, scale: Scale) -> tuple[int, int]:
     fraction = scale_fraction(scale)
     count = size // fraction.numerator
     return count * fraction.denominator, count * fraction.numerator
+
+
+def larger(size: int, scale: Scale) -> int:
+    """HR pixels of LR pixels whose number is a multiple of q, exactly.
+
+    Example:
+        >>> larger(6, 2.5), larger(-2, 2.5)
+        (15, -5)
+    """
+    p, q = nearest_ratio(scale)
+    assert size % q == 0
+    return size * p // q
+
+
+def smaller(size: int, scale: Scale) -> int:
+    """LR pixels of HR pixels whose number is a multiple of p: the inverse of :func:`larger`."""
+    p, q = nearest_ratio(scale)
+    assert size % p == 0
+    return size * q // p

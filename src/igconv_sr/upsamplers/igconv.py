@@ -26,9 +26,7 @@ from igconv_sr.upsamplers.polyphase import polyphase
 from igconv_sr.upsamplers.scales import scale_key
 
 
-def upsample(
-    features: Tensor, kernel: Tensor, scale: Ratio, lr: Tensor, recolour: nn.Module | None = None
-) -> Tensor:
+def upsample(features: Tensor, kernel: Tensor, scale: Ratio, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
     """Convolution and depth-to-space, plus the resampled LR image where the kernel holds its maps.
 
     Args:
@@ -52,7 +50,7 @@ def upsample(
 
 
 def _crop(image: Tensor, rows: int, columns: int) -> Tensor:
-    """The upper left part, as a tensor of its own: whether a view were contiguous would depend on sizes in an export."""
+    """The upper left part. It is copied: whether a view is contiguous would make an export depend on sizes."""
     image = image.index_select(-2, torch.arange(rows, device=image.device))
     return image.index_select(-1, torch.arange(columns, device=image.device))
 

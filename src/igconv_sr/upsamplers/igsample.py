@@ -3,7 +3,6 @@
 Legend: B batch, H and W size of the LR image, r = p/q scale in lowest terms.
 """
 
-
 import torch
 import torch.nn.functional as F
 from einops import rearrange

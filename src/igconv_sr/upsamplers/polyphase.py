@@ -1,10 +1,10 @@
 """Convolution at p output pixels for every q input pixels, exactly: the grid that a rational scale r = p/q has.
 
-Output pixel i of an axis, at the scale r = p/q in lowest terms, has its centre at (i + 1/2)·q/p in LR pixels. It belongs
-to the LR pixel (cell) n = floor((i + 1/2)·q/p) and lies there at the offset d = 2·((i + 1/2)·q/p - n) - 1 in [-1,1),
-the coordinate of a hyper-network: :func:`igconv_sr.upsamplers.hypernet.cell_offsets`. It is computed by the kernel of
-that offset on the k×k features around that cell. A centre on the line between two cells, which there is for even q,
-belongs to the second one, at d = -1.
+Output pixel i of an axis, at the scale r = p/q in lowest terms, has its centre at (i + 1/2)·q/p in LR pixels. It
+belongs to the LR pixel (cell) n = floor((i + 1/2)·q/p) and lies there at the offset d = 2·((i + 1/2)·q/p - n) - 1 in
+[-1,1), the coordinate of a hyper-network: :func:`igconv_sr.upsamplers.hypernet.cell_offsets`. It is computed by the
+kernel of that offset on the k×k features around that cell. A centre on the line between two cells, which there is for
+even q, belongs to the second one, at d = -1.
 
 As i grows by p, n grows by q and d is the same again. So each axis has p phases, all of different offsets, and the
 result is p×p kernels, each applied to every q-th cell of each axis. For q = 1 this is the sub-pixel convolution: n =
@@ -47,7 +47,7 @@ def polyphase(features: Tensor, kernel: Tensor, scale: Ratio) -> Tensor:
         return F.conv2d(features, kernel, padding=reach)
     height, width = features.shape[-2:]
     padded = F.pad(features, (reach, reach + -width % q, reach, reach + -height % q))
-    phases = kernel.unflatten(0, (-1, p, p))
+    phases = kernel.view(-1, p, p, *kernel.shape[1:])
     spans = phases_of_cells(scale)
     rows = [
         torch.cat([_of_cell(padded, phases[:, down, across], top, left, q) for left, across in enumerate(spans)], dim=3)
@@ -72,4 +72,5 @@ def _of_cell(padded: Tensor, phases: Tensor, top: int, left: int, q: int) -> Ten
     """The phases (O,a,b,C,k,k) of one cell of every period: (B,O,a,b,periods down,periods across)."""
     height, width = (size - q + 1 for size in padded.shape[-2:])
     seen = padded[..., top : top + height, left : left + width]
-    return F.conv2d(seen, phases.flatten(0, 2), stride=q).unflatten(1, phases.shape[:3])
+    out = F.conv2d(seen, phases.flatten(0, 2), stride=q)
+    return out.view(len(out), *phases.shape[:3], *out.shape[2:])

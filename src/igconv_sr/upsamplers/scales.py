@@ -34,5 +34,5 @@ def whole_scale(scale: object) -> int:
         InputError: If it is not an integer of 2 or more.
     """
     if isinstance(scale, bool) or not isinstance(scale, int) or scale < 2:
-        raise InputError(f"scale {scale!r} is not an integer of 2 or more; use for example 2, 3 or 4 (IGConv serves any)")
+        raise InputError(f"scale {scale!r} is not an integer of 2 or more; use for example 2, 3 or 4, or IGConv")
     return scale

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from igconv_sr.scale import Scale
 from igconv_sr.upsamplers.base import Upsampler
-from igconv_sr.upsamplers.scales import whole_scale, scale_key
+from igconv_sr.upsamplers.scales import scale_key, whole_scale
 
 
 class PerScaleHeads(Upsampler):
