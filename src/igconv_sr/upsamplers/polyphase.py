@@ -73,4 +73,4 @@ def _of_cell(padded: Tensor, phases: Tensor, top: int, left: int, q: int) -> Ten
     height, width = (size - q + 1 for size in padded.shape[-2:])
     seen = padded[..., top : top + height, left : left + width]
     out = F.conv2d(seen, phases.flatten(0, 2), stride=q)
-    return out.view(len(out), *phases.shape[:3], *out.shape[2:])
+    return out.view(out.shape[0], *phases.shape[:3], *out.shape[2:])
