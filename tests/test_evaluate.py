@@ -141,10 +141,11 @@ def test_what_results_could_not_tell_apart_is_refused(tmp_path: Path) -> None:
         evaluate(Bicubic(), zoos[:1], [2, 2], trainer())
 
 
-def test_models_of_whole_scales_say_so(tmp_path: Path, small_net: SRNet) -> None:
+def test_models_are_evaluated_between_whole_scales(tmp_path: Path, small_net: SRNet) -> None:
     zoo = find_benchmark(photographs(tmp_path / "Zoo", count=1))
-    with pytest.raises(InputError, match=r"scale 2\.5 is not an integer"):
-        evaluate(small_net, [zoo], [2.5], trainer())
+    scores = evaluate(small_net, [zoo], [1.5, 2.5], trainer())
+    assert [score.scale for score in scores] == [1.5, 2.5]
+    assert all(math.isfinite(value) for score in scores for value in score.values.values())
 
 
 @pytest.mark.parametrize(("protocol", "gain"), [("standard", 0.0), ("basicsr", 20 * math.log10(255 / 219) / 14)])

@@ -178,16 +178,19 @@ def test_bicubic_serves_scales_between_whole_ones(scale: float) -> None:
     assert Bicubic().fold([scale])(torch.rand(1, 3, 4, 6), scale).shape == (1, 3, 4 * scale, 6 * scale)
 
 
-@pytest.mark.parametrize("scale", [0, 1, 1.5, True])
-def test_invalid_scales_are_refused(small_net: SRNet, scale: Any) -> None:
+@pytest.mark.parametrize("scale", [0, 0.5, 65, True])
+def test_what_is_no_scale_is_refused(small_net: SRNet, scale: Any) -> None:
     lr = torch.rand(1, 3, 4, 4)
-    for refused in (
-        lambda: small_net(lr, scale),
-        lambda: small_net.fold([scale]),
-        lambda: SRNet(EDSR(4, 1), SPConv, (2, scale)),
-    ):
-        with pytest.raises(InputError, match="integer of 2 or more"):
+    for refused in (lambda: small_net(lr, scale), lambda: small_net.fold([scale])):
+        with pytest.raises(InputError, match="not a number from 1 to 64"):
             refused()
+    with pytest.raises(InputError, match="not a number above 1"):
+        SRNet(EDSR(4, 1), TINY, (2, scale))
+
+
+def test_heads_for_scales_between_whole_ones_are_refused() -> None:
+    with pytest.raises(InputError, match=r"scale 1\.5 is not an integer of 2 or more"):
+        SRNet(EDSR(4, 1), SPConv, (2, 1.5))
 
 
 def broken(**changes: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -48,6 +48,27 @@ def test_tiled_equals_whole_where_the_overlap_covers_the_receptive_field(scale: 
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("scale", [1.5, 7 / 3])
+@pytest.mark.parametrize("tile", [2, 8, 13, 64])
+def test_tiled_equals_whole_between_whole_scales(scale: float, tile: int) -> None:
+    """Where 37 and 29 pixels are no multiple of 2 or 3, nor the tiles."""
+    net, lr = edsr(igsample=True).fold([scale]), picture(37, 29)
+    assert relative_error(Tiled(net, tile, RECEPTIVE + 2)(lr, scale), net(lr, scale)) <= 1e-5
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("scale", [1.5, 2.5])
+def test_the_self_ensemble_lays_pixels_on_each_other(scale: float) -> None:
+    """Of odd sizes too: what is straight stays straight when the model is plain interpolation."""
+    net = edsr(igsample=True)
+    for weights in net.parameters():
+        weights.zero_()
+    ramp = torch.linspace(0, 1, 9).expand(1, 3, 7, 9)
+    inner = (..., slice(4, -4), slice(4, -4))
+    assert relative_error(SelfEnsemble(net)(ramp, scale)[inner], net(ramp, scale)[inner]) <= 1e-5
+
+
+@torch.no_grad()
 def test_less_overlap_shows() -> None:
     net, lr = edsr().fold([2]), picture(37, 29)
     assert relative_error(Tiled(net, 13, 1)(lr, 2), net(lr, 2)) > 1e-4
@@ -72,11 +93,6 @@ def test_a_tile_sees_no_more_than_it_is_given() -> None:
 def test_tiles_out_of_range_are_refused(tile: Any, overlap: int, named: str) -> None:
     with pytest.raises(InputError, match=f"{named} must be a whole number of LR pixels"):
         Tiled(Bicubic(), tile, overlap)
-
-
-def test_tiles_work_at_whole_scales() -> None:
-    with pytest.raises(InputError, match=r"scale 2\.5"):
-        Tiled(Bicubic(), 8, 4)(picture(20, 20), 2.5)
 
 
 @torch.no_grad()

@@ -35,7 +35,7 @@ class ModelCard:
 
     encoder: Mapping[str, Any]
     upsampler: Mapping[str, Any]
-    scales: Sequence[int]
+    scales: Sequence[float]
     model: str
     upsampler_name: str
     train_data: str

@@ -14,13 +14,13 @@ from igconv_sr.console import quieten, say
 from igconv_sr.data import find_benchmarks
 from igconv_sr.errors import InputError
 from igconv_sr.evaluation import evaluate
-from igconv_sr.functional.paired_size import scale_fraction
 from igconv_sr.inference import Inference
 from igconv_sr.launch import Launch
 from igconv_sr.metrics import find_protocol, mean_scores
 from igconv_sr.network import Bicubic, SuperResolver
 from igconv_sr.report_table import print_scores
 from igconv_sr.results import FILE_NAME, PER_IMAGE, source, write_results
+from igconv_sr.scale import plain_scale
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="evaluate")
@@ -32,7 +32,7 @@ def main(config: DictConfig) -> None:
     """
     quieten()
     with Launch.current.job():
-        scales = [_whole_if_possible(scale) for scale in config.scales]
+        scales = [plain_scale(scale) for scale in config.scales]
         inference = Inference(config.self_ensemble, config.tile, config.tile_overlap)
         protocol = find_protocol(config.protocol).marked(inference.marks)
         if not config.benchmarks:
@@ -60,11 +60,6 @@ def main(config: DictConfig) -> None:
         print_scores(made_by.title, protocol.name, mean_scores(images))
         say(f"Means     {folder / FILE_NAME}\nPer image {folder / PER_IMAGE}")
         say(f"Results in {folder}")
-
-
-def _whole_if_possible(scale: float) -> float:
-    scale_fraction(scale)
-    return int(scale) if scale == int(scale) else scale
 
 
 def _model(config: DictConfig) -> tuple[SuperResolver, ModelCard | None]:

@@ -1,6 +1,7 @@
 """SRNet = encoder + upsampler; the only place that pads, crops and shifts the mean.
 
-Legend: B batch, H and W size of the LR image, r scale.
+Legend: B batch, H and W size of the LR image, r scale; r·H and r·W are rounded as
+:func:`igconv_sr.functional.paired_size.output_size` does.
 """
 
 import copy
@@ -12,18 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from igconv_sr.encoders.base import Encoder
+from igconv_sr.functional.fit import fit
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.functional.padding import pad_bottom_right
-from igconv_sr.functional.paired_size import scale_fraction
+from igconv_sr.functional.paired_size import output_length, output_size
+from igconv_sr.scale import Scale, nearest_ratio, plain_scale, scale_fraction
 from igconv_sr.upsamplers.base import Upsampler
-from igconv_sr.upsamplers.scales import check_scale
 
 
 class SuperResolver(nn.Module, ABC):
     """What evaluation asks of a model."""
 
     @abstractmethod
-    def forward(self, lr: Tensor, scale: float) -> Tensor:
+    def forward(self, lr: Tensor, scale: Scale) -> Tensor:
         """Maps an RGB image (B,3,H,W) in [0,1] to (B,3,r·H,r·W), not clamped.
 
         Raises:
@@ -31,7 +33,7 @@ class SuperResolver(nn.Module, ABC):
         """
 
     @abstractmethod
-    def fold(self, scales: Sequence[float]) -> "SuperResolver":
+    def fold(self, scales: Sequence[Scale]) -> "SuperResolver":
         """The same function at the given scales, ready for inference.
 
         Raises:
@@ -46,10 +48,13 @@ class SRNet(SuperResolver):
         encoder: Maps (B,3,H,W) to features (B,C,H,W); states ``out_channels``, ``size_multiple``,
             ``pad_mode`` and ``rgb_mean`` (see :class:`igconv_sr.encoders.Encoder`).
         upsampler: Called once with ``in_channels`` and ``scales`` to make the upsampler.
-        scales: Scales of the training, integers of 2 or more.
+        scales: Scales of the training, above 1: integers, or fractions p/q with p up to 64.
+
+    Attributes:
+        scales: As given, each an ``int`` where it is whole, else a ``float``.
 
     Raises:
-        InputError: If a scale is not an integer of 2 or more.
+        InputError: If a scale is no such number, or the upsampler has no heads for it.
 
     Example:
         >>> from functools import partial
@@ -58,26 +63,34 @@ class SRNet(SuperResolver):
         >>> net = SRNet(EDSR(8, 1), partial(IGConv, hidden_dim=16), scales=(2, 3, 4))
         >>> net(torch.rand(1, 3, 7, 5), scale=4).shape
         torch.Size([1, 3, 28, 20])
+        >>> net(torch.rand(1, 3, 8, 6), scale=2.5).shape
+        torch.Size([1, 3, 20, 15])
     """
 
     rgb_mean: Tensor | None
     upsampler: Upsampler
 
-    def __init__(self, encoder: Encoder, upsampler: Callable[..., Upsampler], scales: Sequence[int]) -> None:
+    def __init__(self, encoder: Encoder, upsampler: Callable[..., Upsampler], scales: Sequence[float]) -> None:
         super().__init__()
-        for scale in scales:
-            check_scale(scale)
-        self.scales = tuple(scales)
+        self.scales = tuple(plain_scale(scale) for scale in scales)
         self.encoder = encoder
         self.upsampler = upsampler(in_channels=encoder.out_channels, scales=self.scales)
         mean = None if encoder.rgb_mean is None else torch.tensor(encoder.rgb_mean).view(3, 1, 1)
         self.register_buffer("rgb_mean", mean, persistent=False)
 
-    def forward(self, lr: Tensor, scale: float) -> Tensor:
-        """Maps an RGB image (B,3,H,W) in [0,1] to (B,3,r·H,r·W), not clamped."""
-        return self.forward_mixed(lr, [(check_scale(scale), lr.shape[0])])[0]
+    def forward(self, lr: Tensor, scale: Scale) -> Tensor:
+        """Maps an RGB image (B,3,H,W) in [0,1] to (B,3,r·H,r·W), not clamped.
 
-    def forward_mixed(self, lr: Tensor, groups: Sequence[tuple[int, int]]) -> list[Tensor]:
+        Args:
+            lr: (B,3,H,W).
+            scale: r, any number from 1 to 64. If it is no fraction p/q with p up to 64, the image is computed at the
+                nearest one and resized from there. The kernels of p = 64 take seconds: :meth:`fold` keeps them.
+        """
+        image = self.forward_mixed(lr, [(scale, lr.shape[0])])[0]
+        height, width = lr.shape[-2:]
+        return fit(image, height, width, scale)
+
+    def forward_mixed(self, lr: Tensor, groups: Sequence[tuple[Scale, int]]) -> list[Tensor]:
         """One encoder pass over the whole batch, then the upsampler once per scale on its rows.
 
         Args:
@@ -85,7 +98,7 @@ class SRNet(SuperResolver):
             groups: (scale, number of rows) in the order of the rows; the numbers add up to B.
 
         Returns:
-            Per group (rows,3,r·H,r·W), not clamped.
+            Per group (rows,3,r·H,r·W), not clamped, at the fraction p/q nearest to the scale.
         """
         height, width = lr.shape[-2:]
         padded = pad_bottom_right(lr, self.encoder.size_multiple, self.encoder.pad_mode)
@@ -95,37 +108,42 @@ class SRNet(SuperResolver):
         options = {} if add_mean is None else {"recolour": add_mean}
         counts = [count for _, count in groups]
         images = []
-        rows = zip(groups, torch.split(features, counts), torch.split(padded, counts), strict=True)
-        for (scale, _), feature_rows, lr_rows in rows:
+        parts = zip(groups, torch.split(features, counts), torch.split(padded, counts), strict=True)
+        for (scale, _), feature_rows, lr_rows in parts:
             image = self.upsampler(feature_rows, scale, lr_rows, **options)
             if self.rgb_mean is not None:
                 image = image + self.rgb_mean
-            images.append(image[..., : scale * height, : scale * width])
+            ratio = nearest_ratio(scale)
+            images.append(image[..., : output_length(height, ratio), : output_length(width, ratio)])
         return images
 
-    def fold(self, scales: Sequence[float]) -> Self:
+    def fold(self, scales: Sequence[Scale]) -> Self:
         """A new network for inference with the upsampler's kernels as plain weights.
 
         The encoder is copied: what happens to this network later does not change the folded one.
         """
         folded = type(self).__new__(type(self))
         nn.Module.__init__(folded)
-        folded.scales = tuple(check_scale(scale) for scale in scales)
         folded.encoder = copy.deepcopy(self.encoder)
-        folded.upsampler = self.upsampler.fold(folded.scales)
+        folded.upsampler = self.upsampler.fold(scales)
+        folded.scales = tuple(scale if isinstance(scale, int) else float(scale) for scale in scales)
         folded.register_buffer("rgb_mean", self.rgb_mean, persistent=False)
         return folded.eval().requires_grad_(False)
 
 
 class Bicubic(SuperResolver):
-    """MATLAB's bicubic enlargement with the interface of :class:`SRNet`: the reference to beat, at any scale."""
+    """MATLAB's bicubic enlargement with the interface of :class:`SRNet`: the reference to beat, at any fraction p/q."""
 
-    def forward(self, lr: Tensor, scale: float) -> Tensor:
-        """Maps (B,3,H,W) in [0,1] to (B,3,r·H,r·W), rounded up, not clamped."""
-        scale_fraction(scale)
-        return imresize(lr, scale)
+    def forward(self, lr: Tensor, scale: Scale) -> Tensor:
+        """Maps (B,3,H,W) in [0,1] to (B,3,r·H,r·W), not clamped.
 
-    def fold(self, scales: Sequence[float]) -> Self:
+        MATLAB rounds sizes up; where that adds a pixel whose centre is outside the LR image, it is cut off.
+        """
+        height, width = lr.shape[-2:]
+        rows, columns = output_size(height, width, scale_fraction(scale))
+        return imresize(lr, float(scale))[..., :rows, :columns]
+
+    def fold(self, scales: Sequence[Scale]) -> Self:
         """Itself: there is nothing to fold."""
         for scale in scales:
             scale_fraction(scale)

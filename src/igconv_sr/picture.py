@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import matplotlib as mpl
 import torch
+import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -15,7 +16,6 @@ from igconv_sr.data import Benchmark, BenchmarkImages, BenchmarkItem
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.metrics import STANDARD
 from igconv_sr.network import SuperResolver
-from igconv_sr.upsamplers.scales import check_scale
 
 _SIDE = 120
 """HR pixels of a cut-out; a multiple of 2, 3 and 4."""
@@ -95,7 +95,7 @@ def square_with_most(energy: Tensor) -> Square:
     return Square(row * _STEP, column * _STEP)
 
 
-def save_side_by_side(net: SuperResolver, benchmark: Benchmark, scales: Sequence[int], path: Path) -> None:
+def save_side_by_side(net: SuperResolver, benchmark: Benchmark, scales: Sequence[float], path: Path) -> None:
     """Writes a PNG with one row per scale, each showing the most detailed part of one image.
 
     Args:
@@ -110,14 +110,14 @@ def save_side_by_side(net: SuperResolver, benchmark: Benchmark, scales: Sequence
         files = benchmark.files_at(scale)
         one = replace(benchmark, files=(files[number % len(files)],), own_files={})
         item = BenchmarkImages([one], [scale])[0]
-        rows.append(PictureRow(f"×{scale}  {item.name}", _panels(folded, item)))
+        rows.append(PictureRow(f"×{scale:g}  {item.name}", _panels(folded, item)))
     save_picture(rows, path)
 
 
 @torch.no_grad()
 def _panels(net: SuperResolver, item: BenchmarkItem) -> list[Panel]:
-    lr, hr, scale = item.lr / 255, item.hr / 255, check_scale(item.scale)
-    nearest = lr.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
+    lr, hr, scale = item.lr / 255, item.hr / 255, item.scale
+    nearest = F.interpolate(lr, hr.shape[-2:], mode="nearest-exact")
     enlarged = {"LR, enlarged": nearest, "bicubic": imresize(lr, scale), "model": net(lr, scale)}
     square = _most_detailed(hr)
     panels = []

@@ -15,7 +15,7 @@ from torch import Tensor
 from igconv_sr import official
 from igconv_sr.errors import InputError, did_you_mean
 from igconv_sr.shapes import READERS, Arguments, Shapes, read_encoder, read_upsampler
-from igconv_sr.upsamplers.scales import check_scale
+from igconv_sr.upsamplers.scales import whole_scale
 
 _WRAPPERS = ("params_ema", "params", "state_dict")
 _PARALLEL = "module."
@@ -66,7 +66,7 @@ class Recognised(NamedTuple):
                 raise InputError(f"{name} cannot be assumed, only {names}{did_you_mean(name, self.assumed)}")
             if _kind(value) != _kind(self.assumed[name]):
                 raise InputError(f"{name}={value} should be {_kind(self.assumed[name])}, like {self.assumed[name]}")
-        check_scale(given.get("max_scale", _MAX_SCALE))
+        whole_scale(given.get("max_scale", _MAX_SCALE))
         encoder_args, upsampler_args, assumed = (
             {name: given.get(name, value) for name, value in arguments.items()}
             for arguments in (self.encoder_args, self.upsampler_args, self.assumed)

@@ -69,15 +69,15 @@ class SuperResolution(LightningModule):
         self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         for (scale, _), sr, hr, group in zip(batch.groups, images, batch.hr, losses, strict=True):
             for name, values in group.terms.items():
-                self.log(f"train/{name}_x{scale}", values.mean())
+                self.log(f"train/{name}_x{scale:g}", values.mean())
             value = psnr(sr.detach().float().clamp(0, 1) * 255, hr * 255).mean()
-            self.log(f"train/psnr_rgb_x{scale}", value, prog_bar=True)
+            self.log(f"train/psnr_rgb_x{scale:g}", value, prog_bar=True)
 
     def _where_not_finite(self, batch: Batch, losses: list[LossOfImages]) -> str:
         values = torch.cat([group.total for group in losses]).tolist()
         scales = [scale for scale, rows in batch.groups for _ in range(rows)]
         bad = [
-            f"×{scale} {name} ({value})"
+            f"×{scale:g} {name} ({value})"
             for scale, name, value in zip(scales, batch.names, values, strict=True)
             if not abs(value) < float("inf")
         ]
@@ -94,7 +94,7 @@ class SuperResolution(LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Logs PSNR and SSIM per scale and their means."""
         scores = mean_scores(self.scores.gather())
-        values = {f"valid/{name}_x{score.scale}": score.values[name] for name in _LOGGED for score in scores}
+        values = {f"valid/{name}_x{score.scale:g}": score.values[name] for name in _LOGGED for score in scores}
         values["valid/psnr_y_mean"] = sum(score.values["psnr_y"] for score in scores) / len(scores)
         # The scores are those of all ranks already; their mean over the ranks changes nothing.
         self.log_dict(values, sync_dist=True)

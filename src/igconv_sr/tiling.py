@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from igconv_sr.errors import InputError
+from igconv_sr.functional.fit import fit
+from igconv_sr.functional.paired_size import output_length
 from igconv_sr.network import SuperResolver
-from igconv_sr.upsamplers.scales import check_scale
+from igconv_sr.scale import Ratio, Scale, nearest_ratio
 
 
 class Span(NamedTuple):
@@ -49,33 +51,44 @@ class Tiled(SuperResolver):
                 raise InputError(f"{name}={value} must be a whole number of LR pixels, {least} or more")
         self.net, self.tile, self.overlap = net, tile, overlap
 
-    def forward(self, lr: Tensor, scale: float) -> Tensor:
+    def forward(self, lr: Tensor, scale: Scale) -> Tensor:
         """Maps an RGB image (B,3,H,W) in [0,1] to (B,3,r·H,r·W), not clamped.
 
         Raises:
-            InputError: If the scale is not a whole number, or the model does not serve it.
+            InputError: If the model does not serve the scale.
         """
-        factor = check_scale(scale)
+        ratio = nearest_ratio(scale)
         height, width = lr.shape[-2:]
+        columns = list(self._spans(width, ratio.q))
         rows = [
-            torch.cat([self._inner(lr, row, column, factor) for column in self._spans(width)], dim=-1)
-            for row in self._spans(height)
+            torch.cat([self._inner(lr, row, column, ratio) for column in columns], dim=-1)
+            for row in self._spans(height, ratio.q)
         ]
-        return torch.cat(rows, dim=-2)
+        return fit(torch.cat(rows, dim=-2), height, width, scale)
 
-    def _inner(self, lr: Tensor, row: Span, column: Span, scale: int) -> Tensor:
-        sr = self.net(lr[..., row.start : row.stop, column.start : column.stop], scale)
+    def _inner(self, lr: Tensor, row: Span, column: Span, ratio: Ratio) -> Tensor:
+        sr = self.net(lr[..., row.start : row.stop, column.start : column.stop], ratio.scale)
         rows, columns = (
-            slice((span.first - span.start) * scale, (span.last - span.start) * scale) for span in (row, column)
+            slice(output_length(span.first - span.start, ratio), output_length(span.last - span.start, ratio))
+            for span in (row, column)
         )
         kept: Tensor = sr[..., rows, columns]
         return kept
 
-    def _spans(self, size: int) -> Iterator[Span]:
-        for first in range(0, size, self.tile):
-            last = min(first + self.tile, size)
-            yield Span(max(first - self.overlap, 0), min(last + self.overlap, size), first, last)
+    def _spans(self, size: int, period: int) -> Iterator[Span]:
+        """The tiles along an axis.
 
-    def fold(self, scales: Sequence[float]) -> "Tiled":
+        Args:
+            size: Of the axis in LR pixels.
+            period: q of the scale p/q, at which tiles begin at multiples of q alone: what is kept of one is then at
+                most as large as asked for (but at least q), and the overlap before it at least as large.
+        """
+        step = max(self.tile - self.tile % period, period)
+        before = self.overlap + -self.overlap % period
+        for first in range(0, size, step):
+            last = min(first + step, size)
+            yield Span(max(first - before, 0), min(last + self.overlap, size), first, last)
+
+    def fold(self, scales: Sequence[Scale]) -> "Tiled":
         """The same with the folded model."""
         return Tiled(self.net.fold(scales), self.tile, self.overlap)

@@ -128,7 +128,7 @@ def _card(config: DictConfig, data: MixedScaleData) -> ModelCard:
     return ModelCard(
         encoder=plain["model"],
         upsampler=plain["upsampler"],
-        scales=plain["data"]["scales"],
+        scales=list(data.scales),
         model=plain["run"]["model"],
         upsampler_name=plain["run"]["upsampler"],
         train_data=data.train_data,
@@ -181,7 +181,7 @@ def _callbacks(config: DictConfig, data: MixedScaleData, folder: Path, every_n_s
 
 def _announce(card: ModelCard, net: SRNet, data: MixedScaleData, trainer: Trainer) -> None:
     params = sum(parameter.numel() for parameter in net.parameters())
-    scales = ", ".join(f"×{scale}" for scale in data.scales)
+    scales = ", ".join(f"×{scale:g}" for scale in data.scales)
     devices = f"{trainer.world_size} × {type(trainer.accelerator).__name__.removesuffix('Accelerator')}"
     made = "" if data.train_data == data.dataset_name else f" made by {data.degradation_name}"
     say(f"Model: {card.model} + {card.upsampler_name}, {params:,} parameters, for {scales}")

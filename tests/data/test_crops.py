@@ -17,7 +17,7 @@ from igconv_sr.data.crops import CropBatch, Layout, MixedScaleCrops, StepSampler
 from igconv_sr.data.schedule import ScaleSchedule
 from igconv_sr.data.store import ImageStore, build_store
 from igconv_sr.errors import InputError
-from igconv_sr.functional import imresize_uint8
+from igconv_sr.functional import imresize_uint8, paired_size
 
 SCHEDULES: list[ScaleSchedule] = ["all", "synchronised", "per_rank"]
 SCALES = (2, 3, 4)
@@ -87,6 +87,23 @@ def test_rows_are_cut_from_the_reduced_whole_image_bit_for_bit(store: ImageStore
             corners += 0 in place[0]
     assert {scale for scale, _ in seen} == set(SCALES)
     assert corners, "no patch touched a border: the test has missed what it is for"
+
+
+@pytest.mark.parametrize(("scale", "off"), [(1.5, 0), (2.5, 0), (7 / 3, 1)])
+def test_rational_rows_are_cut_from_the_reduced_whole_image(store: ImageStore, scale: float, off: int) -> None:
+    images = {name: store[index].transpose(2, 0, 1) for index, name in enumerate(store.names)}
+    for step in range(8):
+        cut = MixedScaleCrops(store, [scale], PATCH, "all", 0, Layout(3, 1, 0, 1))[step]
+        batch = to_batch(cut)
+        for hr, lr, name, turn in zip(batch.hr[0], batch.lr, cut.names, cut.turns, strict=True):
+            lr_pixels, hr_pixels = ((image * 255).round().to(torch.uint8).numpy() for image in (lr, hr))
+            whole = images[name]
+            ends = [paired_size(size, scale)[1] for size in whole.shape[1:]]
+            reduced = imresize_uint8(torch.tensor(whole[None, :, : ends[0], : ends[1]]), 1 / scale)[0].numpy()
+            ((top, left),) = places(whole, unturn(hr_pixels, turn))
+            start = [round(n / scale) for n in (top, left)]
+            expected = reduced[:, start[0] : start[0] + PATCH, start[1] : start[1] + PATCH]
+            assert np.abs(unturn(lr_pixels, turn).astype(int) - expected).max() <= off
 
 
 def test_every_place_and_turn_occurs(store: ImageStore) -> None:

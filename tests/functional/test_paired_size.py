@@ -5,7 +5,8 @@ from fractions import Fraction
 import pytest
 
 from igconv_sr.errors import InputError
-from igconv_sr.functional import paired_size, scale_fraction
+from igconv_sr.functional import paired_size
+from igconv_sr.scale import scale_fraction
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 8, 1.5, 2.5, 2.2, 3.75, 6.4])

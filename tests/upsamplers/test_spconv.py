@@ -110,7 +110,13 @@ class TestHeads:
         with pytest.raises(InputError, match="×4, only for ×2, ×3"):
             upsampler.fold([2, 4])
 
+    @pytest.mark.parametrize("scale", [1, 1.5, 2.5, 3.2])
+    def test_other_scales_are_refused(self, make: type[SPConv | SPConvPlus], scale: float) -> None:
+        for refused in (lambda: make(4, (2, 3))(self.features, scale, self.lr), lambda: make(4, (2, 3)).fold([scale])):
+            with pytest.raises(InputError, match=r"no weights for ×[\d/]+, only for ×2, ×3"):
+                refused()
+
     @pytest.mark.parametrize("scale", [0, 1, 1.5, True])
-    def test_invalid_scales_are_refused(self, make: type[SPConv | SPConvPlus], scale: object) -> None:
+    def test_heads_are_for_whole_scales(self, make: type[SPConv | SPConvPlus], scale: float) -> None:
         with pytest.raises(InputError, match="integer of 2 or more"):
-            make(4, (2, 3))(self.features, scale, self.lr)  # type: ignore[arg-type]
+            make(4, (2, scale))

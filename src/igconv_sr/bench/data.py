@@ -21,6 +21,7 @@ from igconv_sr.data.augment import to_batch
 from igconv_sr.data.crops import CropBatch, Layout, MixedScaleCrops
 from igconv_sr.data.degradation import MATLAB, BatchDegradation, MatlabFast
 from igconv_sr.data.store import build_store
+from igconv_sr.functional.paired_size import larger, smaller
 
 MODEL = "smfanet_small"
 ROWS, PATCH, SCALES = 16, 64, (2, 3, 4)
@@ -114,8 +115,9 @@ def reduce_by_pillow(batch: CropBatch) -> list[Tensor]:
     """The same patches by Pillow."""
     lr = []
     for (scale, _), crops in zip(batch.groups, batch.crops, strict=True):
-        edge, side = MATLAB.margin * scale, crops.shape[1] // scale - 2 * MATLAB.margin
-        inner = (edge, edge, edge + side * scale, edge + side * scale)
+        margin = MATLAB.margin_at(scale)
+        edge, side = larger(margin, scale), smaller(crops.shape[1], scale) - 2 * margin
+        inner = (edge, edge, edge + larger(side, scale), edge + larger(side, scale))
         reduced = [
             np.array(Image.fromarray(crop).resize((side, side), Image.Resampling.BICUBIC, box=inner))
             for crop in crops.numpy()

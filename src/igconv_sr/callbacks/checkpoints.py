@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 LAST = "last"
 
 
-def checkpoints(folder: Path, scales: Sequence[int], every_n_steps: int) -> list[ModelCheckpoint]:
+def checkpoints(folder: Path, scales: Sequence[float], every_n_steps: int) -> list[ModelCheckpoint]:
     """The newest (``last``), the best of each scale (``best_x2`` …) and the best by the mean (``best_mean``).
 
     Args:
@@ -34,6 +34,6 @@ def checkpoints(folder: Path, scales: Sequence[int], every_n_steps: int) -> list
             auto_insert_metric_name=False,
             enable_version_counter=False,
         )
-        for name in [*(f"x{scale}" for scale in scales), "mean"]
+        for name in [*(f"x{scale:g}" for scale in scales), "mean"]
     ]
     return [last, *best]

@@ -3,15 +3,17 @@
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
 from igconv_sr.data import BenchmarkItem
 from igconv_sr.functional.imresize import imresize
+from igconv_sr.functional.paired_size import larger, paired_size
 from igconv_sr.network import SuperResolver
+from igconv_sr.scale import nearest_ratio
 from igconv_sr.task import SuperResolution
-from igconv_sr.upsamplers.scales import check_scale
 
 _SIDE = 192
 """HR pixels of a cut-out."""
@@ -49,14 +51,15 @@ def cut_outs(net: SuperResolver, item: BenchmarkItem) -> CutOuts:
 
     Args:
         net: The model, which sees the cut-out alone.
-        item: The image, on the model's device, at a whole scale.
+        item: The image, on the model's device.
     """
-    scale = check_scale(item.scale)
-    side = _SIDE // scale
-    top, left = (max(size - side, 0) // 2 for size in item.lr.shape[-2:])
+    scale, q = item.scale, nearest_ratio(item.scale).q
+    side, _ = paired_size(_SIDE, scale)
+    top, left = (max(size - side, 0) // 2 // q * q for size in item.lr.shape[-2:])
     lr = item.lr[..., top : top + side, left : left + side] / 255
-    hr = item.hr[..., top * scale : (top + side) * scale, left * scale : (left + side) * scale] / 255
-    nearest = lr.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
+    start, end = ([larger(first + reach, scale) for first in (top, left)] for reach in (0, side))
+    hr = item.hr[..., start[0] : end[0], start[1] : end[1]] / 255
+    nearest = F.interpolate(lr, hr.shape[-2:], mode="nearest-exact")
     sr = net(lr, scale).float().clamp(0, 1)
     images = (nearest, imresize(lr, scale), sr, hr, (sr - hr).abs() * ERROR_GAIN)
     return CutOuts(*(image[0].float().clamp(0, 1).cpu() for image in images))
@@ -100,5 +103,5 @@ class ImagePanels(Callback):
         """Logs the rows."""
         for scale, row in self._rows.items():
             for logger in image_loggers(trainer):
-                log_row(logger, f"valid/images_x{scale}", row, trainer.global_step)
+                log_row(logger, f"valid/images_x{scale:g}", row, trainer.global_step)
         self._rows = {}

@@ -6,14 +6,15 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from igconv_sr.data import Batch
+from igconv_sr.scale import plain_scale
 
 
 class ScaleSteps(Callback):
     """Logs ``train/steps_x2`` and so on; the counts are saved with the checkpoint."""
 
     def __init__(self) -> None:
-        self.steps: Counter[int] = Counter()
-        self._seen: set[int] = set()
+        self.steps: Counter[float] = Counter()
+        self._seen: set[float] = set()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
@@ -25,7 +26,7 @@ class ScaleSteps(Callback):
         self.steps.update(self._seen)
         self._seen = set()
         for scale, steps in sorted(self.steps.items()):
-            pl_module.log(f"train/steps_x{scale}", float(steps), rank_zero_only=True)
+            pl_module.log(f"train/steps_x{scale:g}", float(steps), rank_zero_only=True)
 
     def state_dict(self) -> dict[str, Any]:
         """The counts."""
@@ -33,4 +34,4 @@ class ScaleSteps(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on counting."""
-        self.steps = Counter({int(scale): steps for scale, steps in state_dict.items()})
+        self.steps = Counter({plain_scale(float(scale)): steps for scale, steps in state_dict.items()})

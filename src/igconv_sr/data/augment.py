@@ -8,6 +8,7 @@ from torch import Tensor
 from igconv_sr.data.crops import Batch, CropBatch
 from igconv_sr.data.degradation import MATLAB, BatchDegradation, Degradation
 from igconv_sr.functional.dihedral import dihedral_transform
+from igconv_sr.functional.paired_size import larger
 
 
 def to_batch(crops: CropBatch, degradation: Degradation = MATLAB) -> Batch:
@@ -26,7 +27,7 @@ def to_batch(crops: CropBatch, degradation: Degradation = MATLAB) -> Batch:
             lr = degradation(with_margin, scale, crops.seeds[own])
         else:
             lr = crops.lr[index].permute(0, 3, 1, 2)
-        edge, side = degradation.margin * scale, lr.shape[-1] * scale
+        edge, side = larger(degradation.margin_at(scale), scale), larger(lr.shape[-1], scale)
         hr = with_margin[..., edge : edge + side, edge : edge + side]
         lr_groups.append(_turn(lr, crops.turns[own]))
         hr_groups.append(_turn(hr, crops.turns[own]))

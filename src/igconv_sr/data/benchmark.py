@@ -18,7 +18,8 @@ from igconv_sr.datasets.pairing import image_name
 from igconv_sr.datasets.walk import list_images
 from igconv_sr.errors import InputError
 from igconv_sr.functional.imresize import imresize_uint8
-from igconv_sr.functional.paired_size import paired_size, scale_fraction
+from igconv_sr.functional.paired_size import paired_size
+from igconv_sr.scale import scale_fraction
 
 LrKernel = Literal["matlab", "pil"]
 

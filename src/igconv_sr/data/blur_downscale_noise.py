@@ -1,6 +1,6 @@
 """LR patches worse than bicubic ones: blurred, reduced, with noise and JPEG artefacts.
 
-Legend: p side of the LR patch, m margin in LR pixels, r scale, k side of the blur kernel.
+Legend: n side of the LR patch, m margin in LR pixels, r = p/q scale, k side of the blur kernel.
 """
 
 import math
@@ -13,6 +13,7 @@ from torch import Tensor
 from igconv_sr.data.degradation import BatchDegradation
 from igconv_sr.errors import InputError
 from igconv_sr.functional.imresize import KERNEL_REACH, reduce_crop, round_to_8_bit
+from igconv_sr.functional.paired_size import aligned, larger
 
 _REACH_OF_GAUSSIAN = 3
 """Standard deviations at which a blur kernel is cut off."""
@@ -58,38 +59,42 @@ class BlurDownscaleNoise(BatchDegradation):
         self.blur_reach = math.ceil(_REACH_OF_GAUSSIAN * self.blur_sigma[1])
         self.margin = self.blur_reach + KERNEL_REACH
 
-    def __call__(self, crops: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
+    def margin_at(self, scale: float) -> int:
+        """Whole HR pixels for the blur, and for what reduces thereafter."""
+        return aligned(self.blur_reach, scale) + aligned(KERNEL_REACH, scale)
+
+    def __call__(self, crops: Tensor, scale: float, seeds: Sequence[int]) -> Tensor:
         """Degrades each row by its own seed."""
         return torch.cat([self._degrade(crop[None], scale, seed) for crop, seed in zip(crops, seeds, strict=True)])
 
-    def _degrade(self, crop: Tensor, scale: int, seed: int) -> Tensor:
-        """(1,3,(p+2m)·r,(p+2m)·r) uint8 to (1,3,p,p) uint8."""
+    def _degrade(self, crop: Tensor, scale: float, seed: int) -> Tensor:
+        """(1,3,(n+2m)·r,(n+2m)·r) uint8 to (1,3,n,n) uint8."""
         import kornia  # takes seconds and is needed here alone
 
         random = np.random.default_rng(seed)
         kernel = self._blur_kernel(scale, random).to(crop.device)
         blurred = kornia.filters.filter2d(crop.float().contiguous(), kernel[None], padding="valid")
-        lr = reduce_crop(blurred, scale, KERNEL_REACH)
+        lr = reduce_crop(blurred, scale, aligned(KERNEL_REACH, scale))
         lr = round_to_8_bit(self._add_noise(lr, random))
         if random.random() < self.jpeg_probability:
             quality = torch.tensor([random.uniform(*self.jpeg_quality)], device=lr.device)
             lr = round_to_8_bit(kornia.enhance.jpeg_codec_differentiable(lr / 255, quality) * 255)
         return lr.to(torch.uint8)
 
-    def _blur_kernel(self, scale: int, random: np.random.Generator) -> Tensor:
+    def _blur_kernel(self, scale: float, random: np.random.Generator) -> Tensor:
         """(k,k) in HR pixels, sum 1: a Gaussian of two standard deviations, turned by an angle."""
         first, second = random.uniform(*self.blur_sigma, size=2)
         if random.random() < self.isotropic_probability:
             second = first
         angle = random.uniform(0, math.pi)
-        reach = self.blur_reach * scale
+        reach = larger(aligned(self.blur_reach, scale), scale)
         y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1] / scale
         along, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
         kernel = np.exp(-((along / first) ** 2 + (across / second) ** 2) / 2)
         return torch.from_numpy((kernel / kernel.sum()).astype(np.float32))
 
     def _add_noise(self, lr: Tensor, random: np.random.Generator) -> Tensor:
-        """(1,3,p,p) in 0…255."""
+        """(1,3,n,n) in 0…255."""
         generator = torch.Generator(lr.device).manual_seed(int(random.integers(2**63)))
         if random.random() < self.poisson_probability:
             least, largest = self.poisson_photons

@@ -1,6 +1,9 @@
 """Mixed-scale training crops, cut from an image store by (seed, step, row) alone.
 
-Legend: p side of the LR patch, m margin in LR pixels, r scale.
+Crops begin at multiples of p HR pixels and q LR pixels: where r = p/q repeats, so that they can be reduced alone as in
+the whole image.
+
+Legend: n side of the LR patch, m margin in LR pixels, r = p/q scale.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +23,8 @@ from igconv_sr.data.schedule import ScaleSchedule, row_scales
 from igconv_sr.data.store import ImageSource
 from igconv_sr.errors import InputError
 from igconv_sr.functional.dihedral import GROUP_ORDER
+from igconv_sr.functional.paired_size import larger, paired_size
+from igconv_sr.scale import nearest_ratio, plain_scale
 
 
 class CropBatch(NamedTuple):
@@ -27,15 +32,15 @@ class CropBatch(NamedTuple):
 
     Attributes:
         groups: (scale, number of rows) in the order of the rows.
-        crops: Per group (rows, (p+2m)·r, (p+2m)·r, 3) uint8.
-        lr: Per group (rows, p, p, 3) uint8, where the degradation makes patches one by one; empty where it works on
+        crops: Per group (rows, (n+2m)·r, (n+2m)·r, 3) uint8.
+        lr: Per group (rows, n, n, 3) uint8, where the degradation makes patches one by one; empty where it works on
             the batch.
         seeds: Per row the seed of what the degradation draws.
         turns: Per row the element of the dihedral group to apply.
         names: Per row the image it was cut from.
     """
 
-    groups: list[tuple[int, int]]
+    groups: list[tuple[float, int]]
     crops: list[Tensor]
     lr: list[Tensor]
     seeds: list[int]
@@ -47,15 +52,15 @@ class Batch(NamedTuple):
     """What the training step takes, on the device.
 
     Attributes:
-        lr: (B,3,p,p) in [0,1], rows sorted by scale.
-        hr: Per group (rows,3,r·p,r·p) in [0,1].
+        lr: (B,3,n,n) in [0,1], rows sorted by scale.
+        hr: Per group (rows,3,r·n,r·n) in [0,1].
         groups: (scale, number of rows) in the order of the rows.
         names: Per row the image it was cut from.
     """
 
     lr: Tensor
     hr: list[Tensor]
-    groups: list[tuple[int, int]]
+    groups: list[tuple[float, int]]
     names: list[str]
 
 
@@ -96,7 +101,7 @@ class MixedScaleCrops(Dataset[CropBatch]):
     Args:
         store: The images.
         scales: Scales of the training.
-        lr_patch_size: p, the same at every scale.
+        lr_patch_size: n, the same at every scale; a multiple of every q.
         schedule: See :func:`igconv_sr.data.schedule.row_scales`.
         seed: Seed of the run.
         layout: Division of the global batch.
@@ -110,7 +115,7 @@ class MixedScaleCrops(Dataset[CropBatch]):
     def __init__(
         self,
         store: ImageSource,
-        scales: Sequence[int],
+        scales: Sequence[float],
         lr_patch_size: int,
         schedule: ScaleSchedule,
         seed: int,
@@ -122,11 +127,12 @@ class MixedScaleCrops(Dataset[CropBatch]):
         self.schedule, self.seed, self.layout = schedule, seed, layout
         self.degradation = degradation
         smallest = store.sizes.min(axis=1)
-        self.usable = {r: np.flatnonzero(smallest // r >= lr_patch_size) for r in self.scales}
+        self.usable = {r: np.flatnonzero(smallest >= larger(lr_patch_size, r)) for r in self.scales}
         for scale, images in self.usable.items():
             if not images.size:
+                side = larger(lr_patch_size, scale)
                 raise InputError(
-                    f"no image is large enough for ×{scale}: a patch takes {lr_patch_size * scale} pixels, the "
+                    f"no image is large enough for ×{scale:g}: a patch takes {side} pixels, the "
                     f"largest image has {smallest.max()} on its shorter side; lower data.lr_patch_size"
                 )
         self.mixture = mixture
@@ -139,7 +145,7 @@ class MixedScaleCrops(Dataset[CropBatch]):
         own = np.arange(index * size, (index + 1) * size)
         scales = row_scales(self.schedule, self.scales, self.seed, step, rows, pieces)[own]
         batch = CropBatch([], [], [], [], [], [])
-        for scale in sorted(set(scales.tolist())):
+        for scale in sorted({plain_scale(scale) for scale in scales.tolist()}):
             cuts = [self._cut(step, int(row), scale) for row in own[scales == scale]]
             batch.groups.append((scale, len(cuts)))
             batch.crops.append(torch.from_numpy(np.stack([cut.crop for cut in cuts])))
@@ -150,48 +156,49 @@ class MixedScaleCrops(Dataset[CropBatch]):
             batch.names.extend(cut.name for cut in cuts)
         return batch
 
-    def _cut(self, step: int, row: int, scale: int) -> Cut:
+    def _cut(self, step: int, row: int, scale: float) -> Cut:
         """Draws and cuts one row."""
         random = np.random.default_rng([self.seed, step, row])
         index = int(random.choice(self._candidates(random, scale)))
-        limit = self.store.sizes[index] // scale - self.patch
-        top, left = (int(random.integers(0, n, endpoint=True)) for n in limit)
+        p, q = nearest_ratio(scale)
+        limit = self.store.sizes[index] // p - self.patch // q
+        top, left = (q * int(random.integers(0, periods, endpoint=True)) for periods in limit)
         turn, seed = int(random.integers(GROUP_ORDER)), int(random.integers(2**63))
         image, degradation = self.store[index], self.degradation
-        crop = crop_with_margin(image, top, left, self.patch, scale, degradation.margin)
+        crop = crop_with_margin(image, top, left, self.patch, scale, degradation.margin_at(scale))
         lr = None
         if isinstance(degradation, PatchDegradation):
             lr = degradation.patch(image, Place(index, scale, top, left, self.patch))
         return Cut(crop, lr, seed, turn, self.store.names[index])
 
-    def _candidates(self, random: np.random.Generator, scale: int) -> npt.NDArray[np.int64]:
+    def _candidates(self, random: np.random.Generator, scale: float) -> npt.NDArray[np.int64]:
         """The images to choose one from, all with equal probability."""
         if self.mixture is None:
             return self.usable[scale]
         return self.usable_per_set[scale][self.mixture.draw(random)]
 
 
-def crop_with_margin(image: UInt8Image, top: int, left: int, patch: int, scale: int, margin: int) -> UInt8Image:
+def crop_with_margin(image: UInt8Image, top: int, left: int, patch: int, scale: float, margin: int) -> UInt8Image:
     """HR pixels of the LR patch at (top, left) plus the margin, mirrored where the image ends.
 
-    The image ends where it does for the reduction: at a multiple of the scale.
+    The image ends where it does for the reduction: at a multiple of p.
 
     Args:
         image: (H,W,3).
-        top: LR row of the patch.
-        left: LR column of the patch.
-        patch: p.
-        scale: r.
-        margin: m.
+        top: LR row of the patch, a multiple of q.
+        left: LR column of the patch, a multiple of q.
+        patch: n, a multiple of q.
+        scale: r = p/q.
+        margin: m, a multiple of q.
 
     Returns:
-        ((p+2m)·r, (p+2m)·r, 3).
+        ((n+2m)·r, (n+2m)·r, 3).
     """
     spans: list[slice] = []
     mirrored: list[tuple[int, int]] = []
     for start, size in zip((top, left), image.shape[:2], strict=True):
-        first, last = (start - margin) * scale, (start + patch + margin) * scale
-        end = size // scale * scale
+        first, last = larger(start - margin, scale), larger(start + patch + margin, scale)
+        _, end = paired_size(size, scale)
         spans.append(slice(max(first, 0), min(last, end)))
         mirrored.append((max(-first, 0), max(last - end, 0)))
     inside: npt.NDArray[np.uint8] = image[spans[0], spans[1]]

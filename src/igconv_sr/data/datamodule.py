@@ -1,5 +1,6 @@
 """The LightningDataModules: mixed-scale crops for training, whole images for validation."""
 
+import math
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,8 @@ from igconv_sr.data.storage import Storage, check_storage, open_images
 from igconv_sr.data.store import ImageSource
 from igconv_sr.datasets.remote import RemoteFile
 from igconv_sr.errors import InputError
-from igconv_sr.upsamplers.scales import check_scale
+from igconv_sr.functional.paired_size import larger
+from igconv_sr.scale import nearest_ratio, plain_scale
 
 
 class MixedScaleData(LightningDataModule):
@@ -34,8 +36,9 @@ class MixedScaleData(LightningDataModule):
         name: Name of the data set, as it appears in results.
         train_files: Image files or shards to train on.
         valid_files: Image files to validate on.
-        scales: Scales of the training.
-        lr_patch_size: Side p of the LR patch, the same at every scale.
+        scales: Scales of the training, above 1: integers, or fractions p/q with p up to 64, such as 2.5 or ``"7/3"``.
+        lr_patch_size: Side of the LR patch, the same at every scale: a multiple of every q, so that the HR patch has a
+            whole number of pixels.
         global_batch_size: Rows of one optimiser step, over all devices and accumulated batches.
         max_batch_per_device: A device runs at most so many rows at once and accumulates the rest.
         scale_schedule: See :func:`igconv_sr.data.schedule.row_scales`.
@@ -48,7 +51,8 @@ class MixedScaleData(LightningDataModule):
         storage: See :data:`igconv_sr.data.storage.Storage`.
 
     Raises:
-        InputError: If a scale is not an integer of 2 or more, a size is not positive, or there is no such degradation.
+        InputError: If a scale is no such number, a size is not positive or does not fit the scales, or there is no such
+            degradation.
     """
 
     def __init__(
@@ -57,7 +61,7 @@ class MixedScaleData(LightningDataModule):
         train_files: Sequence[Path | RemoteFile],
         valid_files: Sequence[Path],
         *,
-        scales: Sequence[int],
+        scales: Sequence[float | str],
         lr_patch_size: int,
         global_batch_size: int,
         max_batch_per_device: int,
@@ -71,11 +75,11 @@ class MixedScaleData(LightningDataModule):
         storage: Storage = "decoded",
     ) -> None:
         super().__init__()
-        for scale in scales:
-            check_scale(scale)
+        self.scales = tuple(plain_scale(scale) for scale in scales)
         for key, value in {"lr_patch_size": lr_patch_size, "global_batch_size": global_batch_size}.items():
             if value < 1:
                 raise InputError(f"data.{key} must be at least 1, got {value}")
+        _check_patch(lr_patch_size, self.scales)
         if scale_schedule not in ("all", "synchronised", "per_rank"):
             raise InputError(f"data.scale_schedule must be all, synchronised or per_rank, got {scale_schedule!r}")
         check_degradation(degradation)
@@ -83,7 +87,7 @@ class MixedScaleData(LightningDataModule):
         check_storage(storage, train_files)
         self.storage = storage
         self.dataset_name, self.train_files, self.valid_files = name, list(train_files), list(valid_files)
-        self.scales, self.lr_patch_size, self.global_batch_size = tuple(scales), lr_patch_size, global_batch_size
+        self.lr_patch_size, self.global_batch_size = lr_patch_size, global_batch_size
         self.max_batch_per_device, self.scale_schedule = max_batch_per_device, scale_schedule
         self.seed, self.cache, self.num_workers = seed, Path(cache_dir), num_workers
         self.store: ImageSource | None = None
@@ -129,9 +133,9 @@ class MixedScaleData(LightningDataModule):
         """Decodes or measures the images, once per machine."""
         self._open()
 
-    def _open(self) -> tuple[ImageSource, dict[int, ImageSource]]:
+    def _open(self) -> tuple[ImageSource, dict[float, ImageSource]]:
         """The HR images, and per scale the LR ones where they are read from files."""
-        lr: dict[int, ImageSource] = {}
+        lr: dict[float, ImageSource] = {}
         for scale, files in self.lr_files.items():
             lr[scale] = open_images(files, self.cache, self.storage)
         return open_images(self.train_files, self.cache, self.storage), lr
@@ -144,11 +148,12 @@ class MixedScaleData(LightningDataModule):
         self.degradation = named_degradation(self.degradation_name, self.store, lr, self.blur_downscale_noise)
         smallest = self.store.sizes.min(axis=1)
         for scale in self.scales:
-            too_small = int((smallest // scale < self.lr_patch_size).sum())
+            side = larger(self.lr_patch_size, scale)
+            too_small = int((smallest < side).sum())
             if 0 < too_small < len(self.store):
                 say(
-                    f"{too_small} of {len(self.store)} images are smaller than a crop at ×{scale} "
-                    f"({self.lr_patch_size * scale} pixels) and are used at smaller scales only"
+                    f"{too_small} of {len(self.store)} images are smaller than a crop at ×{scale:g} "
+                    f"({side} pixels) and are used at smaller scales only"
                 )
 
     def train_dataloader(self) -> DataLoader[CropBatch]:
@@ -185,6 +190,17 @@ class MixedScaleData(LightningDataModule):
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:  # noqa: ARG002 (Lightning's hook)
         """Makes a training batch of crops, on the device."""
         return to_batch(batch, self.degradation) if isinstance(batch, CropBatch) else batch
+
+
+def _check_patch(size: int, scales: Sequence[float]) -> None:
+    period = math.lcm(*(nearest_ratio(scale).q for scale in scales))
+    if size % period:
+        fitting = f"{size - size % period} or {size - size % period + period}" if size > period else f"{period}"
+        listed = ", ".join(f"{scale:g}" for scale in scales)
+        raise InputError(
+            f"data.lr_patch_size={size} gives HR patches of no whole number of pixels at data.scales=[{listed}]; use a "
+            f"multiple of {period}, such as {fitting}"
+        )
 
 
 def ignore_signals(worker_id: int) -> None:  # noqa: ARG001 (torch's hook)

@@ -23,7 +23,7 @@ class Mixture:
         self.bounds = np.cumsum([0, *counts])
         self.probabilities = np.asarray(weights, dtype=np.float64) / sum(weights)
 
-    def split(self, usable: Mapping[int, npt.NDArray[np.int64]]) -> dict[int, list[npt.NDArray[np.int64]]]:
+    def split(self, usable: Mapping[float, npt.NDArray[np.int64]]) -> dict[float, list[npt.NDArray[np.int64]]]:
         """Per scale the usable images of each set.
 
         Args:
@@ -38,7 +38,7 @@ class Mixture:
             for name, part in zip(self.names, parts[scale], strict=True):
                 if not part.size:
                     raise InputError(
-                        f"no image of data.mix.{name} is large enough for a patch at ×{scale}; lower "
+                        f"no image of data.mix.{name} is large enough for a patch at ×{scale:g}; lower "
                         "data.lr_patch_size or leave the set out"
                     )
         return parts

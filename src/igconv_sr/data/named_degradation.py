@@ -26,7 +26,7 @@ def check_degradation(name: str) -> None:
 
 
 def named_degradation(
-    name: str, hr: ImageSource, lr: Mapping[int, ImageSource], blur_downscale_noise: BlurDownscaleNoise | None
+    name: str, hr: ImageSource, lr: Mapping[float, ImageSource], blur_downscale_noise: BlurDownscaleNoise | None
 ) -> Degradation:
     """The degradation of a name.
 

@@ -7,6 +7,7 @@ from igconv_sr.data.degradation import PatchDegradation, Place
 from igconv_sr.data.images import UInt8Image
 from igconv_sr.data.store import ImageSource
 from igconv_sr.errors import InputError
+from igconv_sr.scale import nearest_ratio
 
 
 class Paired(PatchDegradation):
@@ -20,14 +21,15 @@ class Paired(PatchDegradation):
         InputError: If an LR image has another size than its HR image divided by the scale, remainders left out.
     """
 
-    def __init__(self, hr: ImageSource, lr: Mapping[int, ImageSource]) -> None:
+    def __init__(self, hr: ImageSource, lr: Mapping[float, ImageSource]) -> None:
         self.lr = dict(lr)
         for scale, store in self.lr.items():
-            expected = hr.sizes // scale
+            p, q = nearest_ratio(scale)
+            expected = hr.sizes // p * q
             for number in (store.sizes != expected).any(axis=1).nonzero()[0][:1]:
                 (height, width), (should, be) = store.sizes[number], expected[number]
                 raise InputError(
-                    f"data.degradation=paired: {store.names[number]} has {height}×{width} pixels; for ×{scale} of "
+                    f"data.degradation=paired: {store.names[number]} has {height}×{width} pixels; for ×{scale:g} of "
                     f"{hr.names[number]} it must have {should}×{be}"
                 )
 
@@ -38,8 +40,8 @@ class Paired(PatchDegradation):
 
 
 def paired_files(
-    hr_files: Sequence[Path], lr_files: Mapping[int, Mapping[Path, Path]], scales: Sequence[int]
-) -> dict[int, list[Path]]:
+    hr_files: Sequence[Path], lr_files: Mapping[int, Mapping[Path, Path]], scales: Sequence[float]
+) -> dict[float, list[Path]]:
     """LR files in the order of the HR ones.
 
     Args:
@@ -54,18 +56,18 @@ def paired_files(
         InputError: If there are none at a scale, or one is missing.
     """
     advice = "or let LR be made: data.degradation=matlab"
-    files = {}
+    files: dict[float, list[Path]] = {}
     for scale in scales:
-        found = lr_files.get(scale, {})
+        found = next((own for whole, own in lr_files.items() if whole == scale), {})
         if not found:
             raise InputError(
-                f"data.degradation=paired: no LR images for ×{scale} found beside the HR ones; add them, {advice}"
+                f"data.degradation=paired: no LR images for ×{scale:g} found beside the HR ones; add them, {advice}"
             )
         files[scale] = [found.get(path, path) for path in hr_files]
         missing = [lr for lr, hr in zip(files[scale], hr_files, strict=True) if lr == hr or not lr.is_file()]
         if missing:
             raise InputError(
                 f"data.degradation=paired: {missing[0]} is missing, or has no LR image ({len(missing)} of "
-                f"{len(hr_files)} for ×{scale}); add it, {advice}"
+                f"{len(hr_files)} for ×{scale:g}); add it, {advice}"
             )
     return files

@@ -13,8 +13,8 @@ _STREAM = 0x5CA1E
 
 
 def row_scales(
-    schedule: ScaleSchedule, scales: Sequence[int], seed: int, step: int, rows: int, micro_batches: int
-) -> npt.NDArray[np.int64]:
+    schedule: ScaleSchedule, scales: Sequence[float], seed: int, step: int, rows: int, micro_batches: int
+) -> npt.NDArray[np.float64]:
     """Scale of every row of one global batch.
 
     Args:
@@ -31,7 +31,7 @@ def row_scales(
     Returns:
         (rows,) scales.
     """
-    choices = np.asarray(scales, dtype=np.int64)
+    choices = np.asarray(scales, dtype=np.float64)
     if schedule == "all":
         return choices[(np.arange(rows) + step) % len(choices)]
     block, position = divmod(step, len(choices))
@@ -41,5 +41,5 @@ def row_scales(
     return np.repeat(np.array(drawn), rows // micro_batches)
 
 
-def _order(choices: npt.NDArray[np.int64], key: list[int]) -> npt.NDArray[np.int64]:
+def _order(choices: npt.NDArray[np.float64], key: list[int]) -> npt.NDArray[np.float64]:
     return np.random.default_rng(key).permutation(choices)

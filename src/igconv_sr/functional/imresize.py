@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from igconv_sr.functional.padding import mirror_indices
+from igconv_sr.functional.paired_size import smaller
+from igconv_sr.scale import Scale
 
 _LARGEST_DENOMINATOR = 64
 
@@ -70,39 +72,43 @@ def imresize_uint8(image: Tensor, scale: float) -> Tensor:
     return round_to_8_bit(_resize_axis(rows, -1, factor)).to(torch.uint8)
 
 
-def reduce_crop_uint8(crop: Tensor, scale: int, margin: int) -> Tensor:
+def reduce_crop_uint8(crop: Tensor, scale: Scale, margin: int) -> Tensor:
     """Reduces a crop that carries its own margin, equal bit for bit to reducing the whole image.
 
+    Where q is no power of two, the places of LR pixels are no binary fractions. Far from the origin of the image they
+    are rounded otherwise than in a crop, and where exact arithmetic ends at a half or next to it, rarely, a value may
+    come out 1 of 255 off.
+
     Args:
-        crop: (B,C,(H+2·margin)·scale,(W+2·margin)·scale) uint8, starting at a multiple of ``scale``.
-        scale: Integer factor r; the result is r times smaller.
-        margin: LR pixels on each side that are cut off again, at least :data:`KERNEL_REACH`.
+        crop: (B,C,(H+2·margin)·r,(W+2·margin)·r) uint8, starting at a multiple of p.
+        scale: r = p/q; the result is r times smaller.
+        margin: LR pixels on each side that are cut off again, a multiple of q, at least :data:`KERNEL_REACH`.
 
     Returns:
         (B,C,H,W) uint8.
     """
     if crop.device.type == "cpu" and scale in EXACT_IN_FIXED_POINT:
         return reduce_crop_fixed_point(crop, scale, margin)
-    height, width = (size // scale for size in crop.shape[-2:])
+    height, width = (smaller(size, scale) for size in crop.shape[-2:])
     rows = round_to_8_bit(_interpolate(crop.float(), (height, crop.shape[-1])))
     rows = rows[..., margin:-margin, :]
     both = round_to_8_bit(_interpolate(rows, (height - 2 * margin, width)))
     return both[..., margin:-margin].to(torch.uint8)
 
 
-def reduce_crop_fixed_point(crop: Tensor, scale: int, margin: int) -> Tensor:
+def reduce_crop_fixed_point(crop: Tensor, scale: Scale, margin: int) -> Tensor:
     """As :func:`reduce_crop_uint8` in torch's 8-bit arithmetic, several times faster when the channels come last.
 
     It exists on the CPU only. Equal at the factors of :data:`EXACT_IN_FIXED_POINT`, within 1 of 255 at others.
     """
-    height, width = (size // scale for size in crop.shape[-2:])
+    height, width = (smaller(size, scale) for size in crop.shape[-2:])
     rows = _interpolate(crop, (height, crop.shape[-1]))
     return _interpolate(rows, (height, width))[..., margin:-margin, margin:-margin]
 
 
-def reduce_crop(crop: Tensor, scale: int, margin: int) -> Tensor:
+def reduce_crop(crop: Tensor, scale: Scale, margin: int) -> Tensor:
     """As :func:`reduce_crop_uint8` for floating-point values of any range, without rounding or clamping."""
-    size = [side // scale for side in crop.shape[-2:]]
+    size = [smaller(side, scale) for side in crop.shape[-2:]]
     return _interpolate(crop, size)[..., margin:-margin, margin:-margin]
 
 

@@ -1,36 +1,47 @@
-"""Sizes of an LR image and its HR image that fit each other exactly, at any rational scale."""
+"""Sizes of LR images and the images that are larger by a scale r = p/q."""
 
-from fractions import Fraction
-
-from igconv_sr.errors import InputError
-
-_LARGEST_TERM = 64
+from igconv_sr.scale import Ratio, Scale, exact_ratio, nearest_ratio, scale_fraction
 
 
-def scale_fraction(scale: float) -> Fraction:
-    """A scale as a fraction p/q.
+def output_size(height: int, width: int, scale: Scale) -> tuple[int, int]:
+    """Height and width of what a model makes of an LR image.
+
+    As many pixels as have their centre inside the LR image: r·H and r·W, rounded, halves down.
 
     Args:
-        scale: r, more than 1.
+        height: H.
+        width: W.
+        scale: r, any number from 1 to 64.
 
     Raises:
-        InputError: If it is no such fraction with p of at most 64.
+        InputError: If the scale is no such number.
 
     Example:
-        >>> scale_fraction(2.5)
-        Fraction(5, 2)
+        >>> output_size(7, 4, 1.5), output_size(100, 200, 3.14159)
+        ((10, 6), (314, 628))
     """
-    if isinstance(scale, bool) or not isinstance(scale, int | float) or not 1 < scale <= _LARGEST_TERM:
-        raise InputError(f"scale {scale!r} is not a number above 1 and up to {_LARGEST_TERM}; use for example 2 or 2.5")
-    fraction = Fraction(scale).limit_denominator(_LARGEST_TERM)
-    if abs(fraction - Fraction(scale)) > 1e-9 or fraction.numerator > _LARGEST_TERM:
-        raise InputError(
-            f"scale {scale} is not a fraction p/q of whole numbers up to {_LARGEST_TERM}; use for example 2.5 or 3.2"
-        )
-    return fraction
+    ratio = exact_ratio(scale)
+    return output_length(height, ratio), output_length(width, ratio)
 
 
-def paired_size(size: int, scale: float) -> tuple[int, int]:
+def output_length(size: int, ratio: Ratio) -> int:
+    """As :func:`output_size`, along one axis."""
+    p, q = ratio
+    return -((q - 2 * size * p) // (2 * q))
+
+
+def aligned(size: int, scale: Scale) -> int:
+    """The smallest multiple of q that is not below ``size``: LR pixels that are whole pixels at p/q too.
+
+    Example:
+        >>> aligned(5, 1.5), aligned(5, 3)
+        (6, 5)
+    """
+    q = nearest_ratio(scale).q
+    return size + -size % q
+
+
+def paired_size(size: int, scale: Scale) -> tuple[int, int]:
     """The LR size and the HR size at a scale r = p/q: the largest q·n and p·n that fit into an HR image.
 
     HR is then exactly r times as large as LR, and loses less than p pixels; at whole scales less than r.
@@ -46,3 +57,22 @@ def paired_size(size: int, scale: float) -> tuple[int, int]:
     fraction = scale_fraction(scale)
     count = size // fraction.numerator
     return count * fraction.denominator, count * fraction.numerator
+
+
+def larger(size: int, scale: Scale) -> int:
+    """HR pixels of LR pixels whose number is a multiple of q, exactly.
+
+    Example:
+        >>> larger(6, 2.5), larger(-2, 2.5)
+        (15, -5)
+    """
+    p, q = nearest_ratio(scale)
+    assert size % q == 0
+    return size * p // q
+
+
+def smaller(size: int, scale: Scale) -> int:
+    """LR pixels of HR pixels whose number is a multiple of p: the inverse of :func:`larger`."""
+    p, q = nearest_ratio(scale)
+    assert size % p == 0
+    return size * q // p

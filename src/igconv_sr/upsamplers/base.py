@@ -1,6 +1,7 @@
 """What SRNet asks of an upsampler.
 
-Legend: B batch, C feature channels, H and W size of the LR image, r scale.
+Legend: B batch, C feature channels, H and W size of the LR image, r scale; r·H and r·W are rounded as
+:func:`igconv_sr.functional.paired_size.output_size` does.
 """
 
 from abc import ABC, abstractmethod
@@ -8,6 +9,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
+
+from igconv_sr.scale import Scale
 
 
 class Upsampler(nn.Module, ABC):
@@ -21,13 +24,13 @@ class Upsampler(nn.Module, ABC):
     shared_across_scales: ClassVar[bool] = True
 
     @abstractmethod
-    def forward(self, features: Tensor, scale: int, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
-        """Maps features (B,C,H,W) and the LR image (B,3,H,W) to (B,3,r·H,r·W).
+    def forward(self, features: Tensor, scale: Scale, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
+        """Maps features (B,C,H,W) and the LR image (B,3,H,W) to (B,3,r·H,r·W), r being the nearest fraction p/q.
 
         ``recolour`` maps the image of the main branch, before a resampled LR image is added; SRNet gives it where
         the encoder has one.
         """
 
     @abstractmethod
-    def fold(self, scales: Sequence[int]) -> "Upsampler":
+    def fold(self, scales: Sequence[Scale]) -> "Upsampler":
         """A new module for inference at the given scales, with plain weights."""

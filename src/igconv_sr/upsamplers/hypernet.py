@@ -1,7 +1,7 @@
 """The hyper-network that generates the kernel of an IGConv at any scale (IGConv paper, section 3).
 
 Legend: P = C·k·k kernel positions (input channel, row, column), D hidden width, G independent groups,
-O outputs per position and sub-pixel, r scale.
+O outputs per position and sub-pixel, r = p/q scale in lowest terms.
 """
 
 import math
@@ -10,15 +10,24 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from igconv_sr.scale import Ratio
+
 _LATENT_STD = 0.02
 
 _POINTS_AT_ONCE = 4096
 """On a processor: what goes through the layers at once then stays in the cache between them."""
 
+_MOST_POINTS = 2**18
+"""On a GPU: more than any usual kernel has. It bounds the memory that those of scales such as 64/63 take."""
 
-def cell_centres(scale: int, device: torch.device) -> Tensor:
-    """Centres of the r sub-pixels along one side of a cell that spans [-1,1], as a column: (r,1)."""
-    return ((2 * torch.arange(scale, device=device) + 1) / scale - 1).unsqueeze(1)
+
+def cell_offsets(scale: Ratio, device: torch.device) -> Tensor:
+    """Offsets of the p phases of r = p/q, each inside its own cell, which spans [-1,1]: a column (p,1).
+
+    See :mod:`igconv_sr.upsamplers.polyphase`. For whole scales they are the centres of r sub-pixels.
+    """
+    p, q = scale
+    return ((2 * torch.arange(p, device=device) + 1) * q % (2 * p) / p - 1).unsqueeze(1)
 
 
 class GroupedLinear(nn.Module):
@@ -80,23 +89,24 @@ class HyperNetwork(nn.Module):
             self.mlp.append(nn.ReLU(inplace=True))
         self.mlp.append(GroupedLinear(groups, hidden_dim, out_channels // groups, bias=out_bias))
 
-    def forward(self, scale: int) -> Tensor:
-        """Returns (G, P·r·r, O/G): positions outermost, then sub-pixels row by row."""
-        centres = math.pi * cell_centres(scale, self.frequency.device)
+    def forward(self, scale: Ratio) -> Tensor:
+        """Returns (G, P·p·p, O/G) for r = p/q: positions outermost, then sub-pixels row by row."""
+        centres = math.pi * cell_offsets(scale, self.frequency.device)
         # The first half of the frequencies belongs to x, the second to y.
         zx, zy = self.frequency.unsqueeze(1).chunk(2, dim=-1)
-        cell = self.frequency.new_tensor([2 / min(scale, self.max_scale)])
-        # Each axis for itself while the tensors are small: of what is left, every pass is over P·r·r points.
+        cell = self.frequency.new_tensor([2 / min(scale.p / scale.q, self.max_scale)])
+        # Each axis for itself while the tensors are small: of what is left, every pass is over P·p·p points.
         down, across = centres * zy + math.pi * self.phase(cell), centres * zx
         # The basis is dealt out to the groups one by one; the amplitudes are stored group after group.
-        amplitude = rearrange(self.amplitude, "p (g d) -> p 1 (d g)", g=self.groups)
-        positions = max(_POINTS_AT_ONCE // scale**2, 1) if down.device.type == "cpu" else len(down)
+        amplitude = rearrange(self.amplitude, "n (g d) -> n 1 (d g)", g=self.groups)
+        at_once = _POINTS_AT_ONCE if down.device.type == "cpu" else _MOST_POINTS
+        positions = max(at_once // scale.p**2, 1)
         pieces = zip(*(x.split(positions) for x in (down, across, amplitude)), strict=True)
         return torch.cat([self._weights(*piece) for piece in pieces], dim=1)
 
     def _weights(self, down: Tensor, across: Tensor, amplitude: Tensor) -> Tensor:
-        """Of some positions p, from (p,r,G·D/2) twice and (p,1,G·D) to (G, p·r·r, O/G)."""
+        """Of n positions, from (n,p,G·D/2) twice and (n,1,G·D) to (G, n·p·p, O/G)."""
         angle = (down.unsqueeze(2) + across.unsqueeze(1)).flatten(1, 2)
         basis = torch.cat((torch.cos(angle), torch.sin(angle)), dim=-1)
-        out: Tensor = self.mlp(rearrange(basis * amplitude, "p rr (d g) -> g (p rr) d", g=self.groups))
+        out: Tensor = self.mlp(rearrange(basis * amplitude, "n pp (d g) -> g (n pp) d", g=self.groups))
         return out

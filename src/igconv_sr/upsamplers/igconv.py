@@ -1,11 +1,14 @@
-"""IGConv and IGConv+: one convolution whose kernel a hyper-network generates for any scale.
+"""IGConv and IGConv+: one convolution whose kernel a hyper-network generates for any scale, whole or not.
+
+The paper has whole scales; at a rational one the same hyper-network is asked for the kernels of p×p sub-pixels.
 
 Lee, Yun and Ro, Implicit Grid Convolution for Multi-Scale Image Super-Resolution, arXiv 2408.09674.
 
-Legend: B batch, C feature channels, H and W size of the LR image, r scale, k kernel size.
+Legend: B batch, C feature channels, H and W size of the LR image, k kernel size, r = p/q scale in lowest
+terms: see :mod:`igconv_sr.upsamplers.polyphase`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -14,32 +17,42 @@ from torch import Tensor, nn
 
 from igconv_sr.errors import InputError
 from igconv_sr.functional.dihedral import dihedral_mean
+from igconv_sr.functional.paired_size import output_length
+from igconv_sr.scale import Ratio, Scale, nearest_ratio
 from igconv_sr.upsamplers.base import Upsampler
 from igconv_sr.upsamplers.hypernet import HyperNetwork
 from igconv_sr.upsamplers.igsample import resample, sampling_hypernetwork
-from igconv_sr.upsamplers.scales import check_scale
+from igconv_sr.upsamplers.polyphase import polyphase
+from igconv_sr.upsamplers.scales import scale_key
 
 
-def upsample(features: Tensor, kernel: Tensor, scale: int, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
+def upsample(features: Tensor, kernel: Tensor, scale: Ratio, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
     """Convolution and depth-to-space, plus the resampled LR image where the kernel holds its maps.
 
     Args:
         features: (B,C,H,W).
-        kernel: (3·r·r,C,k,k), or (15·r·r,C,k,k) with the kernel of IGSample behind.
-        scale: r.
+        kernel: (3·p·p,C,k,k), or (15·p·p,C,k,k) with the kernel of IGSample behind.
+        scale: r = p/q.
         lr: (B,3,H,W), the LR image that IGSample resamples.
         recolour: Applied to the image of the convolution alone (RCAN's learned mean shift).
 
     Returns:
         (B,3,r·H,r·W).
     """
-    out = F.conv2d(features, kernel, padding=kernel.shape[-1] // 2)
-    colours = 3 * scale**2
-    main, maps = out.tensor_split((colours,), dim=1)
-    image = F.pixel_shuffle(main, scale)
+    colours = 3 * scale.p**2
+    main, maps = polyphase(features, kernel, scale).tensor_split((colours,), dim=1)
+    image = F.pixel_shuffle(main, scale.p)
     if recolour is not None:
         image = recolour(image)
-    return image if kernel.shape[0] == colours else image + resample(lr, maps, scale)
+    if kernel.shape[0] > colours:
+        image = image + resample(lr, maps, scale)
+    return image if scale.q == 1 else _crop(image, *(output_length(size, scale) for size in lr.shape[-2:]))
+
+
+def _crop(image: Tensor, rows: int, columns: int) -> Tensor:
+    """The upper left part. It is copied: whether a view is contiguous would make an export depend on sizes."""
+    image = image.index_select(-2, torch.arange(rows, device=image.device))
+    return image.index_select(-1, torch.arange(columns, device=image.device))
 
 
 class IGConv(Upsampler):
@@ -67,7 +80,7 @@ class IGConv(Upsampler):
     def __init__(
         self,
         in_channels: int,
-        scales: Sequence[int],
+        scales: Sequence[float],
         kernel_size: int = 3,
         hidden_dim: int = 256,
         num_layers: int = 4,
@@ -88,20 +101,22 @@ class IGConv(Upsampler):
             sampling_hypernetwork(positions, sample_hidden_dim, sample_num_layers, largest) if igsample else None
         )
 
-    def kernel(self, scale: int) -> Tensor:
-        """The kernel at scale r: (3·r·r,C,k,k), with IGSample (15·r·r,C,k,k).
+    def kernel(self, scale: Scale) -> Tensor:
+        """The kernel at scale r = p/q: (3·p·p,C,k,k), with IGSample (15·p·p,C,k,k).
+
+        Its size and the time it takes grow with p·p, whatever q is.
 
         Raises:
-            InputError: If ``scale`` is not an integer of 2 or more.
+            InputError: If ``scale`` is not a number from 1 to 64.
         """
-        check_scale(scale)
-        kernel = self._to_kernel(self.hypernet(scale))
+        ratio = nearest_ratio(scale)
+        kernel = self._to_kernel(self.hypernet(ratio))
         if self.sample_hypernet is not None:
-            kernel = torch.cat((kernel, self._to_kernel(self.sample_hypernet(scale))))
+            kernel = torch.cat((kernel, self._to_kernel(self.sample_hypernet(ratio))))
         return dihedral_mean(kernel) if self.fgrep else kernel
 
     def _to_kernel(self, weights: Tensor) -> Tensor:
-        """(G, C·k·k·r·r, O/G) → (O·r·r, C, k, k), channels ordered O-major as depth-to-space expects."""
+        """(G, C·k·k·p·p, O/G) → (O·p·p, C, k, k), channels ordered O-major as depth-to-space expects."""
         return rearrange(
             weights,
             "g (c u v subpixel) o -> (g o subpixel) c u v",
@@ -110,46 +125,45 @@ class IGConv(Upsampler):
             v=self.kernel_size,
         )
 
-    def forward(self, features: Tensor, scale: int, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
+    def forward(self, features: Tensor, scale: Scale, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
         """Maps features (B,C,H,W) and the LR image (B,3,H,W) to (B,3,r·H,r·W)."""
-        return upsample(features, self.kernel(scale), scale, lr, recolour)
+        return upsample(features, self.kernel(scale), nearest_ratio(scale), lr, recolour)
 
     @torch.no_grad()
-    def fold(self, scales: Sequence[int]) -> "FoldedIGConv":
+    def fold(self, scales: Sequence[Scale]) -> "FoldedIGConv":
         """The same function at the given scales, with the kernels as plain weights, for inference."""
-        return FoldedIGConv({scale: self.kernel(scale) for scale in scales})
+        return FoldedIGConv({scale_key(scale): self.kernel(scale) for scale in scales})
 
 
 class FoldedIGConv(Upsampler):
     """IGConv whose hyper-network has been evaluated: one plain convolution per scale.
 
     Args:
-        kernels: Per scale r a kernel (3·r·r,C,k,k) or (15·r·r,C,k,k).
+        kernels: A kernel (3·p·p,C,k,k) or (15·p·p,C,k,k) per scale r = p/q, by its name: ``"2"`` or ``"5/2"``.
     """
 
     shared_across_scales = False
 
-    def __init__(self, kernels: dict[int, Tensor]) -> None:
+    def __init__(self, kernels: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.kernels = nn.ParameterDict(
-            {str(scale): nn.Parameter(kernel, requires_grad=False) for scale, kernel in kernels.items()}
+            {key: nn.Parameter(kernel, requires_grad=False) for key, kernel in kernels.items()}
         )
 
-    def forward(self, features: Tensor, scale: int, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
+    def forward(self, features: Tensor, scale: Scale, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
         """Maps features (B,C,H,W) and the LR image (B,3,H,W) to (B,3,r·H,r·W).
 
         Raises:
             InputError: If the module was not folded for ``scale``.
         """
-        check_scale(scale, self.kernels)
-        return upsample(features, self.kernels[str(scale)], scale, lr, recolour)
+        kernel = self.kernels[scale_key(scale, self.kernels)]
+        return upsample(features, kernel, nearest_ratio(scale), lr, recolour)
 
-    def fold(self, scales: Sequence[int]) -> "FoldedIGConv":
+    def fold(self, scales: Sequence[Scale]) -> "FoldedIGConv":
         """A copy that keeps the given scales only.
 
         Raises:
             InputError: If the module was not folded for one of them.
         """
-        for scale in scales:
-            check_scale(scale, self.kernels)
-        return FoldedIGConv({scale: self.kernels[str(scale)].detach().clone() for scale in scales})
+        keys = [scale_key(scale, self.kernels) for scale in scales]
+        return FoldedIGConv({key: self.kernels[key].detach().clone() for key in keys})

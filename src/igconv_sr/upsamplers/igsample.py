@@ -1,6 +1,6 @@
 """IGSample: bilinear resampling of the LR image at positions that depend on the features.
 
-Legend: B batch, H and W size of the LR image, r scale.
+Legend: B batch, H and W size of the LR image, r = p/q scale in lowest terms.
 """
 
 import torch
@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from igconv_sr.scale import Ratio
 from igconv_sr.upsamplers.hypernet import GroupedLinear, HyperNetwork
 
 MAPS_PER_SUBPIXEL = 12
@@ -16,24 +17,26 @@ MAPS_PER_SUBPIXEL = 12
 _INITIAL_STD = 0.01
 
 
-def resample(lr: Tensor, maps: Tensor, scale: int) -> Tensor:
+def resample(lr: Tensor, maps: Tensor, scale: Ratio) -> Tensor:
     """Samples each colour plane of the LR image at pixel centre + offset.
 
     Args:
         lr: (B,3,H,W), any value range.
-        maps: (B,12·r·r,H,W), channels ordered group (offset, scope), axis (x, y), colour, row, column.
+        maps: (B,12·p·p,ceil(H/q),ceil(W/q)), channels ordered group (offset, scope), axis (x, y), colour, row, column.
             The offset used is ``offset · sigmoid(scope) / 2``, in LR pixels.
-        scale: r.
+        scale: r = p/q. Output pixel i has its centre at (i + 1/2)·q/p, in LR pixels.
 
     Returns:
-        (B,3,r·H,r·W); beyond the border the nearest pixel is taken.
+        (B,3,p·ceil(H/q),p·ceil(W/q)); beyond the border the nearest pixel is taken.
     """
+    p, q = scale
     height, width = lr.shape[-2:]
+    rows, columns = (size * p for size in maps.shape[-2:])
     pattern = "b (group xy rgb i j) h w -> group (b rgb) (h i) (w j) xy"
     # Sampling positions need float32 also under autocast: half precision cannot tell pixels apart.
-    offset, scope = rearrange(maps.float(), pattern, group=2, xy=2, rgb=3, i=scale, j=scale)
-    x = (torch.arange(width * scale, device=lr.device) + 0.5) * 2 / (width * scale) - 1
-    y = (torch.arange(height * scale, device=lr.device) + 0.5) * 2 / (height * scale) - 1
+    offset, scope = rearrange(maps.float(), pattern, group=2, xy=2, rgb=3, i=p, j=p)
+    x = (torch.arange(columns, device=lr.device) + 0.5) * (2 * q) / (width * p) - 1
+    y = (torch.arange(rows, device=lr.device) + 0.5) * (2 * q) / (height * p) - 1
     centre = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
     to_grid = torch.tensor([2 / width, 2 / height], device=lr.device)
     grid = centre + offset * scope.sigmoid() * (0.5 * to_grid)

@@ -7,13 +7,14 @@ Legend: B batch, C feature channels, H and W size of the LR image, r scale, k ke
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from torch import Tensor, nn
 
+from igconv_sr.scale import Scale
 from igconv_sr.upsamplers.base import Upsampler
-from igconv_sr.upsamplers.scales import check_scale
+from igconv_sr.upsamplers.scales import scale_key, whole_scale
 
 
 class PerScaleHeads(Upsampler):
@@ -25,14 +26,14 @@ class PerScaleHeads(Upsampler):
 
     shared_across_scales = False
 
-    def __init__(self, heads: dict[int, nn.Module]) -> None:
+    def __init__(self, heads: Mapping[int, nn.Module]) -> None:
         super().__init__()
-        self.heads = nn.ModuleDict({str(scale): head for scale, head in heads.items()})
+        self.heads = nn.ModuleDict({scale_key(scale): head for scale, head in heads.items()})
 
     def forward(
         self,
         features: Tensor,
-        scale: int,
+        scale: Scale,
         lr: Tensor,  # noqa: ARG002 (the seam)
         recolour: nn.Module | None = None,
     ) -> Tensor:
@@ -41,20 +42,18 @@ class PerScaleHeads(Upsampler):
         Raises:
             InputError: If there is no head for ``scale``.
         """
-        check_scale(scale, self.heads)
-        out: Tensor = self.heads[str(scale)](features)
+        out: Tensor = self.heads[scale_key(scale, self.heads)](features)
         return out if recolour is None else recolour(out)
 
-    def fold(self, scales: Sequence[int]) -> Self:
+    def fold(self, scales: Sequence[Scale]) -> Self:
         """A copy that keeps the given scales only; the heads are plain weights already.
 
         Raises:
             InputError: If there is no head for one of them.
         """
-        for scale in scales:
-            check_scale(scale, self.heads)
+        keys = [scale_key(scale, self.heads) for scale in scales]
         folded = copy.deepcopy(self)
-        folded.heads = nn.ModuleDict({str(scale): folded.heads[str(scale)] for scale in scales})
+        folded.heads = nn.ModuleDict({key: folded.heads[key] for key in keys})
         return folded.requires_grad_(False)
 
 
@@ -63,18 +62,18 @@ class SPConv(PerScaleHeads):
 
     Args:
         in_channels: C.
-        scales: Scales to make heads for.
+        scales: Scales to make heads for, integers of 2 or more.
         kernel_size: k, odd.
     """
 
-    def __init__(self, in_channels: int, scales: Sequence[int], kernel_size: int = 3) -> None:
+    def __init__(self, in_channels: int, scales: Sequence[float], kernel_size: int = 3) -> None:
         super().__init__(
             {
                 scale: nn.Sequential(
                     nn.Conv2d(in_channels, 3 * scale**2, kernel_size, padding=kernel_size // 2),
                     nn.PixelShuffle(scale),
                 )
-                for scale in scales
+                for scale in map(whole_scale, scales)
             }
         )
 
@@ -84,13 +83,13 @@ class SPConvPlus(PerScaleHeads):
 
     Args:
         in_channels: C.
-        scales: Scales to make heads for; powers of 2 take several stages of 2, others one stage.
+        scales: Scales to make heads for, integers of 2 or more; powers of 2 take several stages of 2, others one stage.
         width: Channels inside the head, reached by a 3×3 convolution and LeakyReLU (transformers, Mamba:
             64), or None to keep C without that convolution (EDSR, RCAN).
     """
 
-    def __init__(self, in_channels: int, scales: Sequence[int], width: int | None = None) -> None:
-        super().__init__({scale: _deep_head(in_channels, scale, width) for scale in scales})
+    def __init__(self, in_channels: int, scales: Sequence[float], width: int | None = None) -> None:
+        super().__init__({scale: _deep_head(in_channels, scale, width) for scale in map(whole_scale, scales)})
 
 
 def _stages(scale: int) -> list[int]:
