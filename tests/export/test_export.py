@@ -85,9 +85,7 @@ def test_one_onnx_file_serves_all_its_scales_and_any_size(weights: Path, capsys:
             assert_equal(session(lr, scale=np.array(scale)), weights, lr, scale)
     with pytest.raises(Exception, match="out of data bounds"):
         session(image(1, 8, 8), scale=np.array(5))
-    largest = max(tensor.numel() for tensor in load(weights).encoder.parameters())
     assert path.stat().st_size < 1.9 * len(weights.read_bytes()) + 200_000, "the encoder is stored once"
-    assert largest > 0
     printed = capsys.readouterr().out
     assert f"Wrote {path}" in printed
     assert "scale (a whole number: 2,3)" in printed
@@ -116,8 +114,8 @@ def test_a_program_is_read_by_torch_alone(weights: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("weights", ["MambaIR"], indirect=True)
-def test_what_depends_on_the_size_is_refused_in_one_line(weights: Path) -> None:
-    with pytest.raises(InputError, match="MambaIR cannot be traced for images of all sizes") as caught:
+def test_what_onnx_lacks_is_refused_in_one_line(weights: Path) -> None:
+    with pytest.raises(InputError, match=r"has a part that ONNX lacks: .*selective_scan") as caught:
         export(weights, "--format", "onnx", "--scales", "2")
     assert "\n" not in str(caught.value)
     assert list(weights.parent.iterdir()) == [weights]

@@ -120,6 +120,9 @@ def _convert(exported: ExportedProgram, given: str, made: str) -> ModelProto:
             program = torch.onnx.export(
                 exported, (), dynamo=True, input_names=[given], output_names=[made], verbose=False
             )
+    except torch.onnx.OnnxExporterError as error:
+        cause = error.__cause__ or error
+        raise InputError(f"this network has a part that ONNX lacks: {' '.join(str(cause).split())[:200]}") from error
     finally:
         log.setLevel(level)
     assert program is not None

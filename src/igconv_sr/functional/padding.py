@@ -21,10 +21,11 @@ def mirror_indices(size: int, before: int, after: int, mode: PadMode, device: to
         [0, 0, 1, 2, 2, 1, 0, 0]
     """
     position = torch.arange(-before, size + after, device=device)
+    # The period is a tensor: of the remainder by a number that depends on the size, no ONNX can be made.
     if mode == "symmetric":
-        position = position % (2 * size)
+        position = position % position.new_full((1,), 2 * size)
         return torch.minimum(position, 2 * size - 1 - position)
-    period = max(2 * size - 2, 1)
+    period = position.new_full((1,), 2 * size - 2).clamp(min=1)
     position = position % period
     return torch.minimum(position, period - position)
 
