@@ -28,6 +28,7 @@ COMMANDS = {
     "sweep": Command("train", "train", "Train every combination of comma-separated values, one after another."),
     "evaluate": Command("evaluate", "evaluate", "Score a checkpoint or bicubic on benchmarks."),
     "bench": Command("bench", "bench", "Measure speed, as ratios against plain implementations."),
+    "upscale": Command("upscale.command", None, "Enlarge pictures by a model."),
     "compare": Command("compare", None, "Compare two evaluated runs image by image."),
     "convert": Command("convert", None, "Read the authors' released weights into a file of ours, or write theirs."),
     "data": Command("data_command", None, "Get data sets, check those on disk, or pack them; igconv-sr data --help."),

@@ -42,7 +42,7 @@ _SHARE = 0.5
 """Of the free memory that is taken."""
 
 _COPIES = 4
-"""Of a band of the result that exist at once: being filled, waiting, being written, and its bytes in the file's order."""
+"""Of a band of the result that exist at once: being filled, waiting, being written, and as bytes of the file."""
 
 
 @dataclass
@@ -227,7 +227,7 @@ class Upscaler:
         if self.half:
             kind = torch.float16 if self.device.type == "cuda" else torch.bfloat16
             with torch.autocast(self.device.type, kind):
-                sr = prepared.net(lr, scale).float()
+                sr: Tensor = prepared.net(lr, scale).float()
             if sr.isfinite().all():
                 return sr
             self.half = False
