@@ -24,7 +24,7 @@ from igconv_sr.bench.data import (
 from igconv_sr.bench.evaluation import ssim_against_torchmetrics
 from igconv_sr.bench.hit_srf import step_against_all_pairs
 from igconv_sr.bench.hypernet import hypernet_against_products
-from igconv_sr.bench.memory import peak_bytes, peak_bytes_of_processes
+from igconv_sr.bench.memory import peak_bytes_of_processes
 from igconv_sr.bench.mixed import mixed_against_separate
 from igconv_sr.bench.models import model_costs
 from igconv_sr.bench.nets import build
@@ -33,6 +33,7 @@ from igconv_sr.bench.store import build_against_decode
 from igconv_sr.bench.upsampler import folded_against_pixel_shuffle
 from igconv_sr.data.degradation import MATLAB
 from igconv_sr.data.workers import worker_pool
+from igconv_sr.peak_memory import peak_bytes
 
 
 def multiply_adds(call: object) -> int:

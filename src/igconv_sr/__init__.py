@@ -4,6 +4,7 @@ Example:
     >>> import igconv_sr
     >>> net = igconv_sr.load("outputs/train/…/model.safetensors")  # doctest: +SKIP
     >>> sr = net(lr, scale=3)  # RGB in [0,1], (B,3,H,W) -> (B,3,3H,3W)  # doctest: +SKIP
+    >>> larger = net.upscale(image, 3)  # a PIL image, an array or a tensor, and back  # doctest: +SKIP
 """
 
 from typing import TYPE_CHECKING, Any

@@ -19,6 +19,7 @@ from igconv_sr.errors import InputError
 from igconv_sr.files import replacing as replacing
 from igconv_sr.network import SRNet
 from igconv_sr.released import WEIGHTS_KEY, from_released, to_released, translate
+from igconv_sr.weights import find_weights
 
 CARD_KEY = "igconv_sr"
 """Where a checkpoint or a safetensors file keeps its card."""
@@ -31,7 +32,7 @@ def load(path: str | Path, assume: Mapping[str, Any] | None = None) -> SRNet:
     """Reads a network from a file of this package or from weights that the authors released.
 
     Args:
-        path: ``.ckpt`` or ``.safetensors`` of this package, or the authors' ``.pth``.
+        path: ``.ckpt`` or ``.safetensors`` of this package, the authors' ``.pth``, or the name of packaged weights.
         assume: For a ``.pth``: values of arguments that its weights do not show, such as ``{"max_scale": 8}``,
             instead of the published ones; see :mod:`igconv_sr.recognise`.
 
@@ -52,9 +53,7 @@ def load_with_card(path: str | Path) -> tuple[SRNet, ModelCard]:
 
 def load_with_remark(path: str | Path, assume: Mapping[str, Any] | None = None) -> tuple[SRNet, ModelCard, str]:
     """As :func:`load`, with the card and what the file holds, in words."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"checkpoint {path} does not exist")
+    path = find_weights(path)
     try:
         content = _read_safetensors(path) if path.suffix == ".safetensors" else _unpickle(path)
         card, weights, remark = _understand(content, assume)

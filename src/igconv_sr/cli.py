@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": Command("evaluate", "evaluate", "Score a checkpoint or bicubic on benchmarks."),
     "report": Command("report.command", "report", "Write the tables, figures and page of what was measured."),
     "bench": Command("bench", "bench", "Measure speed, as ratios against plain implementations."),
+    "upscale": Command("upscale.command", None, "Enlarge pictures by a model."),
     "compare": Command("compare", None, "Compare two evaluated runs image by image."),
     "cka": Command("analysis.cka", None, "Compare the layers of two encoders by linear CKA."),
     "filters": Command("analysis.filters", None, "Draw a model's kernels at any scale, and their spectra."),

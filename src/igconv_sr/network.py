@@ -7,7 +7,7 @@ Legend: B batch, H and W size of the LR image, r scale; r·H and r·W are rounde
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,11 @@ from igconv_sr.functional.padding import pad_bottom_right
 from igconv_sr.functional.paired_size import output_length, output_size
 from igconv_sr.scale import Scale, nearest_ratio, plain_scale, scale_fraction
 from igconv_sr.upsamplers.base import Upsampler
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from igconv_sr.upscale.objects import ImageT
 
 
 class SuperResolver(nn.Module, ABC):
@@ -39,6 +44,30 @@ class SuperResolver(nn.Module, ABC):
         Raises:
             InputError: If the model does not serve one of the scales.
         """
+
+    def upscale(
+        self, image: "ImageT", scale: "float | str | Fraction", tile: int | None = None, ensemble: bool = False
+    ) -> "ImageT":
+        """Enlarges an image on the network's device, in bounded memory; the kernels are generated once per scale.
+
+        Args:
+            image: A PIL image; an array (H,W) or (H,W,C), uint8, uint16, or floating point in [0,1]; or a tensor
+                (C,H,W) or (B,C,H,W), uint8, or floating point in [0,1]. C is 1 (gray), 2 (gray and alpha), 3 (RGB) or
+                4 (RGB and alpha). Alpha is enlarged by bicubic interpolation, colours by the network.
+            scale: r, above 1: a number, or text such as ``"22/7"``.
+            tile: Side of the tiles in LR pixels; None chooses it from the free memory, the whole image if it fits.
+            ensemble: Average over the eight flips and turns.
+
+        Returns:
+            The same kind, type and layout, clamped to the range. A PIL image is gray, RGB, or one of them with alpha;
+            palettes become RGB. Its colour profile and EXIF are kept, and it is not turned.
+
+        Raises:
+            InputError: If the image is none of these, or the scale is out of range or not served.
+        """
+        from igconv_sr.upscale.objects import upscale
+
+        return upscale(self, image, scale, tile, ensemble)
 
 
 class SRNet(SuperResolver):

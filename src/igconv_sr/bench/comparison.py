@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from igconv_sr.bench.memory import peak_bytes
+from igconv_sr.peak_memory import peak_bytes
 
 Side = Callable[[], Sequence[Tensor]]
 """One call of what is measured; returns outputs and gradients, for the tests to compare."""

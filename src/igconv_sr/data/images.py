@@ -46,7 +46,7 @@ def read_rgb(path: Path) -> UInt8Image:
 
 def read_rgb_and_gray(path: Path) -> tuple[UInt8Image, bool]:
     """As :func:`read_rgb`, and whether the file holds a single gray channel."""
-    with _explaining(path), path.open("rb") as file:
+    with explaining(path), path.open("rb") as file:
         return _decode(file)
 
 
@@ -57,7 +57,7 @@ def decode_rgb(content: bytes, name: str) -> UInt8Image:
         content: The whole file.
         name: What an error calls it.
     """
-    with _explaining(name):
+    with explaining(name):
         return _decode(io.BytesIO(content))[0]
 
 
@@ -67,7 +67,7 @@ def read_size(path: Path) -> tuple[int, int]:
     Raises:
         InputError: If the file is missing, no image, or too large. Damage behind the header is not noticed.
     """
-    with _explaining(path), path.open("rb") as file:
+    with explaining(path), path.open("rb") as file:
         return _size(file)
 
 
@@ -78,7 +78,7 @@ def size_of(file: IO[bytes], name: str) -> tuple[int, int]:
         file: At its beginning; left anywhere.
         name: What an error calls it.
     """
-    with _explaining(name):
+    with explaining(name):
         return _size(file)
 
 
@@ -124,7 +124,8 @@ def _check_size(header: PngHeader) -> None:
 
 
 @contextlib.contextmanager
-def _explaining(name: str | Path) -> Iterator[None]:
+def explaining(name: str | Path) -> Iterator[None]:
+    """Turns what reading an image may raise into an :class:`InputError` that names the file."""
     try:
         yield
     except InputError as error:

@@ -1,0 +1,1 @@
+"""From a model to pictures: any image, at any scale that the model serves, in bounded memory."""

@@ -1,0 +1,106 @@
+"""``igconv-sr upscale``: picture files to larger picture files."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from igconv_sr.errors import InputError
+from igconv_sr.flags import FlagParser
+from igconv_sr.upscale.planning import FORMATS, plan
+from igconv_sr.upscale.scales import Enlargement, parse_scale
+from igconv_sr.weights import DEFAULT_NAME, find_weights, weight_names
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Enlarges the pictures.
+
+    Raises:
+        InputError: If weights, output or device are wrong; what is wrong with single pictures is told at the end.
+        SystemExit: With 1 if a picture failed.
+    """
+    options = _parser().parse_args(arguments)
+    enlargement = Enlargement(options.scale, options.width, options.height)
+    weights = find_weights(options.weights)
+    jobs = plan(options.inputs, options.output, enlargement.mark, options.format)
+    to_stdout = any(job.target is None for job in jobs)
+    if to_stdout and sys.stdout.isatty():
+        raise InputError("the picture would go to this terminal; give -o FILE, or redirect standard output")
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # memory is measured by torch's profiler, which is talkative
+    # Not before the flags are known to be right: torch takes seconds.
+    from igconv_sr.checkpoint import load
+    from igconv_sr.console import quieten
+    from igconv_sr.upscale.batch import Batch
+    from igconv_sr.upscale.device import choose_device
+    from igconv_sr.upscale.report import Report
+    from igconv_sr.upscale.upscaler import Upscaler
+
+    quieten()
+    device = choose_device(options.device)
+    net = load(weights)
+    with Report(len(jobs), to_stdout) as report:
+        upscaler = Upscaler(net, device, options.tile, options.ensemble, options.precision == "half", report.say)
+        Batch(upscaler, enlargement, report, options.overwrite).run(jobs)
+    report.summary()
+    if report.failures:
+        raise SystemExit(1)
+
+
+def _parser() -> FlagParser:
+    parser = FlagParser(
+        "upscale",
+        "Enlarges pictures by a model. Alpha is enlarged by bicubic interpolation, gray stays gray, 16 bits stay 16 "
+        "bits (png), colour profiles and EXIF are kept; the EXIF orientation is applied.",
+    )
+    parser.add_argument(
+        "inputs", nargs="+", metavar="IN", help="files, folders (without their subfolders), 'patterns/**/*.jpg', or -"
+    )
+    parser.add_argument(
+        "-o",
+        dest="output",
+        metavar="OUT",
+        help="folder, a file for a single picture, or - (default: NAME_x3.png beside each input; - gives -)",
+    )
+    size = parser.add_mutually_exclusive_group(required=True)
+    size.add_argument("--scale", type=_scale, metavar="R", help="3, 2.5 or 22/7")
+    size.add_argument("--width", type=_pixels, metavar="PIXELS", help="of the result; the height follows")
+    size.add_argument("--height", type=_pixels, metavar="PIXELS", help="of the result; the width follows")
+    names = ", ".join(weight_names()) or "none in this version"
+    parser.add_argument(
+        "--weights",
+        default=DEFAULT_NAME,
+        metavar="FILE|NAME",
+        help=f".safetensors, .ckpt or the authors' .pth, or packaged ones ({names}; default: %(default)s)",
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
+    parser.add_argument(
+        "--precision", choices=("single", "half"), default="single", help="half is faster where the device has it"
+    )
+    parser.add_argument(
+        "--tile",
+        type=_tile,
+        default=None,
+        metavar="auto|N",
+        help="compute in squares of N input pixels (default: auto, from the free memory)",
+    )
+    parser.add_argument("--ensemble", action="store_true", help="average over flips and turns: 8 times the time")
+    parser.add_argument("--format", choices=FORMATS, help="of the results (default: png)")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    return parser
+
+
+def _scale(text: str) -> object:
+    try:
+        return parse_scale(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _pixels(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pixels")
+    return int(text)
+
+
+def _tile(text: str) -> int | None:
+    return None if text == "auto" else _pixels(text)
