@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from igconv_sr.bench.memory import peak_bytes
 from igconv_sr.functional.cka import StreamedCKA, linear_cka
+from igconv_sr.peak_memory import peak_bytes
 
 
 def features(count: int, width: int, seed: int = 0, offset: float = 0) -> Tensor:

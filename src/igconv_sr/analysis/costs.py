@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from igconv_sr.bench.comparison import elapsed
-from igconv_sr.bench.memory import peak_bytes
 from igconv_sr.bench.models import count, multiply_adds
 from igconv_sr.network import SRNet
+from igconv_sr.peak_memory import peak_bytes
 
 _MOST_REPEATS = 100
 

@@ -17,11 +17,12 @@ import torch
 
 from igconv_sr.checkpoint import replacing
 from igconv_sr.errors import InputError
+from igconv_sr.functional.paired_size import output_size
 from igconv_sr.upscale.planning import Job
 from igconv_sr.upscale.png import Pixels
 from igconv_sr.upscale.reading import Picture, read_picture
 from igconv_sr.upscale.report import Report
-from igconv_sr.upscale.scales import Enlargement, enlarged_size
+from igconv_sr.upscale.scales import Enlargement
 from igconv_sr.upscale.upscaler import Upscaler
 from igconv_sr.upscale.writing import blank, check_format, open_writer, resized
 
@@ -104,12 +105,12 @@ class Batch:
         scale, _ = self.enlargement.of(*pixels.shape[:2])
         computed = self.upscaler.prepare(scale).scale
         bands = (band.numpy() for band in self.upscaler.bands(pixels, scale, self.report.tile))
-        made = tuple(enlarged_size(side, computed) for side in pixels.shape[:2])
+        made = output_size(pixels.shape[0], pixels.shape[1], computed)
         if made == (height, width):
             yield from bands
             return
         folder = Path(tempfile.gettempdir()) if task.job.target is None else task.job.target.parent
-        whole: Pixels = blank((*made, pixels.shape[2]), task.picture.pixels.dtype, folder)  # type: ignore[assignment, arg-type]
+        whole: Pixels = blank((*made, pixels.shape[2]), task.picture.pixels.dtype, folder)  # type: ignore[assignment]
         row = 0
         for band in bands:
             whole[row : row + band.shape[0]] = band

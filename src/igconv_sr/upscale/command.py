@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from igconv_sr.errors import InputError
 from igconv_sr.flags import FlagParser
+from igconv_sr.scale import parse_scale
 from igconv_sr.upscale.planning import FORMATS, plan
-from igconv_sr.upscale.scales import Enlargement, parse_scale
+from igconv_sr.upscale.scales import Enlargement
 from igconv_sr.weights import DEFAULT_NAME, find_weights, weight_names
 
 

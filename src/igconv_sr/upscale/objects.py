@@ -13,9 +13,11 @@ from PIL import Image
 from torch import Tensor
 
 from igconv_sr.errors import InputError
+from igconv_sr.functional.paired_size import output_size
 from igconv_sr.network import SuperResolver
+from igconv_sr.scale import parse_scale
 from igconv_sr.upscale.reading import to_pixels
-from igconv_sr.upscale.scales import enlarged_size, nearest_fraction, parse_scale
+from igconv_sr.upscale.scales import computed_at
 from igconv_sr.upscale.upscaler import Upscaler
 from igconv_sr.upscale.writing import resized
 
@@ -73,9 +75,8 @@ def _enlarge_tensor(upscaler: Upscaler, image: Tensor, scale: Fraction) -> Tenso
 
 
 def _enlarge(upscaler: Upscaler, pixels: Tensor, scale: Fraction) -> Tensor:
-    fraction = nearest_fraction(scale)
-    size = enlarged_size(pixels.shape[0], scale), enlarged_size(pixels.shape[1], scale)
-    larger = torch.cat(list(upscaler.bands(pixels, fraction)))
+    size = output_size(pixels.shape[0], pixels.shape[1], scale)
+    larger = torch.cat(list(upscaler.bands(pixels, computed_at(scale))))
     if larger.shape[:2] == size:
         return larger
     return torch.from_numpy(resized(larger.cpu().numpy(), size)).to(larger.device)

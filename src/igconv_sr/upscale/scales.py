@@ -9,46 +9,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from igconv_sr.errors import InputError
-
-LARGEST = 64
-"""Of scales, and of p."""
+from igconv_sr.scale import LARGEST, nearest_ratio
 
 
-def parse_scale(text: str) -> Fraction:
-    """A scale as people write it: a whole number, a decimal one or a fraction.
-
-    Raises:
-        InputError: If it is none of them, or not above 1 and up to 64.
+def computed_at(scale: Fraction) -> Fraction:
+    """The fraction at which a network computes a scale.
 
     Example:
-        >>> parse_scale("3"), parse_scale("2.5"), parse_scale("22/7")
-        (Fraction(3, 1), Fraction(5, 2), Fraction(22, 7))
-    """
-    try:
-        scale = Fraction(text.strip())
-    except (ValueError, ZeroDivisionError):
-        scale = Fraction(0)
-    if not 1 < scale <= LARGEST:
-        raise InputError(f"scale {text!r} is not a number above 1 and up to {LARGEST}; use for example 3, 2.5 or 22/7")
-    return scale
-
-
-def nearest_fraction(scale: Fraction) -> Fraction:
-    """The fraction p/q above 1 with p of at most 64 that lies nearest to a scale.
-
-    Example:
-        >>> nearest_fraction(Fraction("2.71828")), nearest_fraction(Fraction("3.14159"))
+        >>> computed_at(Fraction("2.71828")), computed_at(Fraction("3.14159"))
         (Fraction(19, 7), Fraction(22, 7))
     """
-    candidates = (
-        Fraction(p, q) for p in range(2, LARGEST + 1) for q in {int(p / scale), int(p / scale) + 1} if 0 < q < p
-    )
-    return min(candidates, key=lambda candidate: (abs(candidate - scale), candidate.numerator))
-
-
-def enlarged_size(size: int, scale: Fraction) -> int:
-    """Pixels of an axis of ``size`` LR pixels after enlargement: as many as have their centre inside the LR image."""
-    return max(math.ceil(size * scale - Fraction(1, 2)), 1)
+    return Fraction(*nearest_ratio(scale))
 
 
 @dataclass(frozen=True)
@@ -79,9 +50,10 @@ class Enlargement:
         Raises:
             InputError: If the image is that large already.
         """
+        from igconv_sr.functional.paired_size import output_size  # behind torch, which the flags do not wait for
+
         if self.scale is not None:
-            size = enlarged_size(height, self.scale), enlarged_size(width, self.scale)
-            return nearest_fraction(self.scale), size
+            return computed_at(self.scale), output_size(height, width, self.scale)
         wanted, side, name = (self.width, width, "wide") if self.width is not None else (self.height, height, "high")
         assert wanted is not None
         scale = Fraction(wanted, side)
@@ -89,8 +61,8 @@ class Enlargement:
             raise InputError(f"is {side} pixels {name}, and is only enlarged, not reduced to {wanted}")
         if scale > LARGEST:
             raise InputError(f"is {side} pixels {name}; {wanted} is more than {LARGEST} times that")
-        other = enlarged_size(height if self.width is not None else width, scale)
-        return nearest_fraction(scale), ((other, wanted) if self.width is not None else (wanted, other))
+        rows, columns = output_size(height, width, scale)
+        return computed_at(scale), ((rows, wanted) if self.width is not None else (wanted, columns))
 
 
 def network_scale(scale: Fraction) -> int | float:

@@ -16,11 +16,12 @@ from igconv_sr.ensemble import SelfEnsemble
 from igconv_sr.errors import InputError
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.functional.padding import pad_bottom_right
+from igconv_sr.functional.paired_size import output_size
 from igconv_sr.network import SRNet, SuperResolver
 from igconv_sr.upscale.channels import as_before, as_rgb, fill_transparent, from_unit, has_alpha, to_unit
 from igconv_sr.upscale.memory import bytes_per_pixel, free_bytes, out_of_memory
 from igconv_sr.upscale.reach import find_reach
-from igconv_sr.upscale.scales import enlarged_size, network_scale, stand_ins
+from igconv_sr.upscale.scales import network_scale, stand_ins
 from igconv_sr.upscale.tiles import (
     Overlap,
     Span,
@@ -151,7 +152,7 @@ class Upscaler:
             pixels = fill_transparent(pixels)
         height, width = pixels.shape[:2]
         cut = self._cut(prepared, pixels)
-        wanted = [enlarged_size(side, prepared.scale) for side in (height, width)]
+        wanted = output_size(height, width, prepared.scale)
         top = done = 0
         carry: Tensor | None = None
         while top < height:
