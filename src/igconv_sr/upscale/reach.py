@@ -37,5 +37,7 @@ def _reach_along(axis: int, net: SuperResolver, scale: Fraction) -> int | None:
     strip[..., 0, :] = torch.nan
     sr = net(strip if axis == -2 else strip.transpose(-1, -2).contiguous(), network_scale(scale))
     spoilt = sr.isnan().movedim(axis, 0).flatten(1).any(dim=1)
+    if not spoilt.any():
+        return None  # something on the way swallows a NaN, and nothing can be told
     reach = math.ceil((int(spoilt.nonzero().max()) + 1) / scale) - 1
     return reach if reach < FARTHEST else None

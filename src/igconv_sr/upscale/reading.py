@@ -44,7 +44,7 @@ _TO_MODE = {
 
 _DESCRIPTIVE = (
     ExifTag.ImageDescription, ExifTag.Make, ExifTag.Model, ExifTag.Software, ExifTag.DateTime, ExifTag.Artist,
-    ExifTag.Copyright, IFD.Exif, IFD.GPSInfo,
+    ExifTag.Copyright,
 )  # fmt: skip
 """What is kept of a TIFF file's tags, most of which say how its pixels are stored."""
 
@@ -106,9 +106,11 @@ def _read(image: Image.Image, path: Path) -> Picture:
     kind = image.format
     remark = "the first of several pictures" if kind in ("GIF", "WEBP", "PNG", "TIFF") and _count(image) > 1 else ""
     profile = image.info.get("icc_profile")
+    # First, as Pillow forgets it once it has loaded the picture, which looking for EXIF may do.
+    bits, raw_mode = _bits(image), _raw_mode(image)
     exif, orientation = _exif(image)
-    if _bits(image) > 8 and image.mode not in ("I;16", "I;16B", "I;16L"):
-        pixels: Pixels = _deep_colour(image, path)
+    if bits > 8 and image.mode not in ("I;16", "I;16B", "I;16L"):
+        pixels: Pixels = _deep_colour(image, path, bits, raw_mode)
         return Picture(np.ascontiguousarray(_TURNS.get(orientation, lambda p: p)(pixels)), profile, exif, remark)
     if image.mode.startswith("I;16") and _tag(image, "PhotometricInterpretation") == 0:
         raise InputError("holds 16-bit gray with 0 for white; save it with 0 for black")
@@ -163,13 +165,13 @@ def _raw_mode(image: Image.Image) -> str:
     return " ".join(str(tile.args) for tile in getattr(image, "tile", ()))
 
 
-def _deep_colour(image: Image.Image, path: Path) -> Pixels:
+def _deep_colour(image: Image.Image, path: Path, bits: int, raw_mode: str) -> Pixels:
     """16-bit colour, which Pillow has no mode for."""
     form = image.mode.lower()
-    gray_alpha = image.format == "PNG" and "LA" in _raw_mode(image)
+    gray_alpha = image.format == "PNG" and "LA" in raw_mode
     supported = ("rgb", "rgba") if image.format == "PNG" else ("rgb",)
     planes_apart = image.format == "TIFF" and _tag(image, "PlanarConfiguration") == 2
-    if form not in supported or gray_alpha or planes_apart or "transparency" in image.info or _bits(image) != 16:
+    if form not in supported or gray_alpha or planes_apart or "transparency" in image.info or bits != 16:
         raise InputError(
             "holds more than 8 bits per channel in a form that is not read; save it as 16-bit gray, RGB or RGBA PNG"
         )
@@ -189,14 +191,13 @@ def _exif(image: Image.Image) -> tuple[bytes | None, int]:
     found, kept = image.getexif(), Image.Exif()
     orientation = int(found.get(ExifTag.Orientation, 1))
     for tag, value in found.items():
-        if tag != ExifTag.Orientation and (image.format != "TIFF" or tag in _DESCRIPTIVE):
+        if tag not in (ExifTag.Orientation, IFD.Exif, IFD.GPSInfo) and (image.format != "TIFF" or tag in _DESCRIPTIVE):
             kept[tag] = value
     for part in (IFD.Exif, IFD.GPSInfo):
         if tags := dict(found.get_ifd(part)):
             for stale in (ExifTag.ExifImageWidth, ExifTag.ExifImageHeight):
                 tags.pop(stale, None)
-            kept.get_ifd(part).update(tags)
-    kept.pop(ExifTag.Orientation, None)
+            kept[part] = tags
     return (kept.tobytes().removeprefix(b"Exif\0\0") if len(kept) else None), orientation
 
 
