@@ -124,3 +124,11 @@ def test_each_variant_refuses_the_others_dtype() -> None:
         imresize(torch.zeros(1, 1, 4, 4, dtype=torch.uint8), 2)
     with pytest.raises(ValueError, match="uint8"):
         imresize_uint8(torch.zeros(1, 1, 4, 4), 2)
+
+
+@pytest.mark.parametrize("size", [(20, 1), (1, 20), (1, 1)])
+def test_a_single_column_or_row_is_resized_as_any_other(size: tuple[int, int]) -> None:
+    """torch 2.13 itself makes one value of a single column."""
+    image = torch.rand(1, 3, *size, dtype=torch.float64)
+    for scale in (Fraction(3), Fraction(1, 2)):
+        torch.testing.assert_close(imresize(image, float(scale)), direct(image, scale), rtol=0, atol=1e-12)
