@@ -35,7 +35,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@echo "Setting up $(VENV) from requirements.lock (about a minute, once)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -q --disable-pip-version-check --retries 1 $(TORCH_INDEX) "$$(grep '^torch==' requirements.lock)"
-	@$(BIN)/pip install -q --disable-pip-version-check -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements.lock
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -80,6 +80,7 @@ lock: ## Renew requirements.lock from pyproject.toml.
 	@rm -rf build/lock && $(PYTHON) -m venv build/lock
 	@build/lock/bin/pip install -q $(TORCH_INDEX) "$$(grep '^torch==' requirements.lock)"
 	@build/lock/bin/pip install -q --upgrade pip && build/lock/bin/pip install -q . --group dev
+	@build/lock/bin/pip install -q --no-deps spandrel spandrel-extra-arches # tests run them without torchvision
 	@{ head -n 1 requirements.lock; build/lock/bin/pip freeze --exclude igconv-sr | sed 's/+cpu$$//'; } > build/requirements.lock
 	@mv build/requirements.lock requirements.lock && rm -rf build/lock
 
