@@ -38,7 +38,7 @@ def nearest_fraction(scale: Fraction) -> Fraction:
 
     Example:
         >>> nearest_fraction(Fraction("2.71828")), nearest_fraction(Fraction("3.14159"))
-        (Fraction(19, 7), Fraction(22, 7))
+        (Fraction(49, 18), Fraction(22, 7))
     """
     candidates = (
         Fraction(p, q) for p in range(2, LARGEST + 1) for q in {int(p / scale), int(p / scale) + 1} if 0 < q < p
