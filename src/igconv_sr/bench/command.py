@@ -21,6 +21,7 @@ from igconv_sr.bench.scan import scan
 from igconv_sr.bench.store import store
 from igconv_sr.bench.tables import Results
 from igconv_sr.bench.upsampler import upsampler
+from igconv_sr.bench.upscale import upscale
 from igconv_sr.config import CONFIG_FOLDER
 from igconv_sr.console import say
 from igconv_sr.errors import InputError
@@ -36,6 +37,7 @@ COMPARISONS: dict[str, Callable[[], Iterable[Comparison]]] = {
     "data": data,
     "evaluation": evaluation,
     "store": store,
+    "upscale": upscale,
 }
 TABLES = ("share", "models", "latency")
 

@@ -24,10 +24,11 @@ class Report:
     Args:
         pictures: How many there are.
         to_stderr: Whether standard output is for the picture.
+        quiet: Print nothing.
     """
 
-    def __init__(self, pictures: int, to_stderr: bool) -> None:
-        self._console = Console(stderr=to_stderr, highlight=False, markup=False, soft_wrap=True)
+    def __init__(self, pictures: int, to_stderr: bool, quiet: bool = False) -> None:
+        self._console = Console(stderr=to_stderr, quiet=quiet, highlight=False, markup=False, soft_wrap=True)
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
