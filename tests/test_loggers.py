@@ -101,6 +101,7 @@ def check_summary(folder: Path, file: Path) -> None:
     assert 100 < cost["peak_memory_mib"] < 4000
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_run_is_one_without_a_step_twice(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "killed"
     arguments = [*options(folder, "wandb"), "trainer.max_steps=60", "trainer.checkpoint_every_n_steps=20"]

@@ -97,7 +97,9 @@ def test_a_finished_training_can_be_made_longer(tmp_path: Path) -> None:
     assert_same_training(checkpoint(tmp_path, "whole"), checkpoint(tmp_path, "longer"))
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGTERM, 143)]
+)
 def test_signal_saves_and_says_how_to_continue(tmp_path: Path, number: signal.Signals, status: int) -> None:
     photographs(tmp_path / "pictures")
     many = "trainer.max_steps=100000"
@@ -114,6 +116,7 @@ def test_signal_saves_and_says_how_to_continue(tmp_path: Path, number: signal.Si
     assert checkpoint(tmp_path, "run")["global_step"] == stopped_at + 1
 
 
+@pytest.mark.slow
 def test_last_without_a_folder_continues_the_newest_run_with_its_options(tmp_path: Path) -> None:
     photographs(tmp_path / "pictures")
     common = [option for option in options(tmp_path, "") if not option.startswith("paths.output_dir")]

@@ -36,6 +36,7 @@ def weights(folder: Path) -> dict[str, Tensor]:
     return load(folder / "model.safetensors").state_dict()
 
 
+@pytest.mark.slow
 def test_the_second_stage_starts_from_the_averaged_weights_of_the_first(tmp_path: Path) -> None:
     printed = succeed(*options(tmp_path, "run"), STAGES, cwd=tmp_path)
     folder = tmp_path / "run"

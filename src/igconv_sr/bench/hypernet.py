@@ -10,6 +10,7 @@ from torch import Tensor
 
 from igconv_sr.bench.comparison import Comparison, with_gradients
 from igconv_sr.bench.nets import build
+from igconv_sr.scale import nearest_ratio
 from igconv_sr.upsamplers import IGConv
 from igconv_sr.upsamplers.hypernet import GroupedLinear, HyperNetwork
 
@@ -31,7 +32,7 @@ def hypernet_against_products(
     weights = [layer.weight.detach()[0].T for layer in net.mlp if isinstance(layer, GroupedLinear)]
 
     def ours() -> Sequence[Tensor]:
-        return [x for scale in scales for x in with_gradients([net(scale)], list(net.parameters()))]
+        return [x for scale in scales for x in with_gradients([net(nearest_ratio(scale))], list(net.parameters()))]
 
     def reference() -> Sequence[Tensor]:
         return [x for scale in scales for x in _products(points[scale], weights)]
