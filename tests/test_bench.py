@@ -179,6 +179,7 @@ def test_the_time_limit_counts_the_first_calls_if_there_is_no_time_for_more() ->
     assert found.ratio == found.ours / found.reference
 
 
+@pytest.mark.slow
 def test_the_command_writes_its_tables(tmp_path: Path) -> None:
     printed = succeed("bench", "only=[upsampler]", "rounds=1", "paths.output_dir=out", cwd=tmp_path)
     assert printed.splitlines()[-1] == "Results in out"

@@ -132,6 +132,7 @@ def test_killed_and_resumed_run_is_one_without_a_step_twice(tmp_path: Path) -> N
     assert json.loads((folder / "cost.json").read_text())["train_seconds"] > before > 0
 
 
+@pytest.mark.slow
 def test_tensorboard_holds_everything(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "run"
     succeed(*options(folder, "tensorboard"), cwd=tmp_path)

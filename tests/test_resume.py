@@ -129,6 +129,7 @@ def test_last_without_a_folder_continues_the_newest_run_with_its_options(tmp_pat
     assert '"seed": 5' in continued["igconv_sr"]
 
 
+@pytest.mark.slow
 def test_full_disk_keeps_the_last_checkpoint(tmp_path: Path) -> None:
     photographs(tmp_path / "pictures")
     succeed(*options(tmp_path, "run", "trainer.max_steps=3"), cwd=tmp_path)
@@ -150,6 +151,7 @@ def test_full_disk_keeps_the_last_checkpoint(tmp_path: Path) -> None:
     assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
 
 
+@pytest.mark.slow
 def test_checkpoint_of_another_architecture_is_refused(tmp_path: Path) -> None:
     photographs(tmp_path / "pictures")
     succeed(*options(tmp_path, "run", "trainer.max_steps=3"), cwd=tmp_path)
@@ -174,6 +176,7 @@ def test_not_finite_loss_names_step_scale_and_images_and_keeps_the_checkpoint(tm
         assert all(value.isfinite().all() for value in checkpoint(tmp_path, "run")["state_dict"].values())
 
 
+@pytest.mark.slow
 def test_a_finished_training_is_not_overwritten(tmp_path: Path) -> None:
     photographs(tmp_path / "pictures")
     succeed(*options(tmp_path, "run", "trainer.max_steps=3"), cwd=tmp_path)

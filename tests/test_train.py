@@ -47,6 +47,7 @@ def test_all_options_together_and_everything_a_user_looks_at(tmp_path: Path) -> 
     assert rates[:2] == pytest.approx([0.5e-3, 1e-3])
 
 
+@pytest.mark.slow
 def test_weights_and_checkpoint_give_the_same_pictures(tmp_path: Path) -> None:
     photographs(tmp_path / "pictures")
     where = (f"data.root={tmp_path / 'pictures'}", f"paths.output_dir={tmp_path / 'run'}")

@@ -54,6 +54,7 @@ def cell(folder: Path, degradation: str) -> Path:
     return found
 
 
+@pytest.mark.slow
 def test_every_choice_trains_and_is_named_in_results(folder: Path) -> None:
     cells = [cell(folder, degradation) for degradation in DEGRADATIONS]
     names = [row["train_data"] for path in cells for row in csv.DictReader((path / "results.csv").open())]

@@ -101,6 +101,7 @@ def test_a_changed_shard_is_noticed(host: Host, tmp_path: Path) -> None:
     assert open_images(shards, cache, "encoded").folder != before
 
 
+@pytest.mark.slow
 def test_a_training_reads_them(host: Host, files: list[Path], tmp_path: Path) -> None:
     tiny = ["model.num_feat=8", "model.num_block=1", "data.lr_patch_size=12", "debug=fast", "data.num_workers=1"]
     given = ["data=remote", f"data.root={host.url('set')}", f"data.valid_folder={files[0].parent}"]

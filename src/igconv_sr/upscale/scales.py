@@ -17,7 +17,7 @@ def computed_at(scale: Fraction) -> Fraction:
 
     Example:
         >>> computed_at(Fraction("2.71828")), computed_at(Fraction("3.14159"))
-        (Fraction(19, 7), Fraction(22, 7))
+        (Fraction(49, 18), Fraction(22, 7))
     """
     return Fraction(*nearest_ratio(scale))
 
