@@ -57,8 +57,9 @@ def trace(net: SRNet, scale: int) -> Program:
     """
     padded_to = net.encoder.size_multiple
     multiple = getattr(net.encoder, "traced_multiple", padded_to)
-    # Two images, and sides of different lengths above 1: sizes of 1, or equal ones, would be taken for constants.
-    example = torch.zeros(2, 3, 2 * max(multiple, 8), 3 * max(multiple, 8))
+    # Two images, and sides unlike each other and whatever else counts windows: sizes of 1, or equal to another
+    # number (16 pixels of two windows of 8 were), would be taken for constants.
+    example = torch.zeros(2, 3, 5 * max(multiple, 8), 7 * max(multiple, 8))
     sides = {
         axis: Dim(f"{name}_in_{multiple}s", min=1, max=_MOST_PIXELS // multiple) * multiple
         if multiple > 1
