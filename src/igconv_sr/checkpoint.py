@@ -16,7 +16,7 @@ from torch import Tensor
 
 from igconv_sr.card import ModelCard
 from igconv_sr.errors import InputError
-from igconv_sr.files import replacing as replacing
+from igconv_sr.files import replacing
 from igconv_sr.network import SRNet
 from igconv_sr.released import WEIGHTS_KEY, from_released, to_released, translate
 from igconv_sr.weights import find_weights

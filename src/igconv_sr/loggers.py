@@ -14,9 +14,9 @@ from lightning.pytorch.utilities import rank_zero_only
 from wandb.errors import CommError
 
 from igconv_sr.callbacks import LAST
-from igconv_sr.checkpoint import replacing
 from igconv_sr.console import say
 from igconv_sr.errors import InputError
+from igconv_sr.files import replacing
 from igconv_sr.wandb_log import history, run_files
 
 STEP = "trainer/global_step"

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import bootstrap
 
-from igconv_sr.checkpoint import replacing
 from igconv_sr.errors import InputError
+from igconv_sr.files import replacing
 from igconv_sr.results import MEASURES, MORE_MEASURES, PER_IMAGE
 
 Row = Mapping[str, str]

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from igconv_sr.checkpoint import replacing
 from igconv_sr.data import Benchmark, BenchmarkImages, BenchmarkItem
+from igconv_sr.files import replacing
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.metrics import STANDARD
 from igconv_sr.network import SuperResolver

@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from igconv_sr.card import ModelCard
-from igconv_sr.checkpoint import replacing
 from igconv_sr.data import Benchmark
+from igconv_sr.files import replacing
 from igconv_sr.metrics import ImageScore, Score, mean_scores
 
 FILE_NAME = "results.csv"

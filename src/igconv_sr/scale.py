@@ -84,7 +84,7 @@ def scale_fraction(scale: Scale) -> Fraction:
             f"scale {scale} is not a fraction p/q of whole numbers with p up to {LARGEST}; use for example 2.5, or "
             f"{nearest}, which is the nearest"
         )
-    raise InputError(f"scale {scale!r} is not a number above 1 and up to {LARGEST}; use for example 2 or 2.5")
+    raise InputError(f"scale {scale} is not a number above 1 and up to {LARGEST}; use for example 2 or 2.5")
 
 
 def nearest_ratio(scale: Scale) -> Ratio:

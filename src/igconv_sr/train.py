@@ -24,12 +24,13 @@ from igconv_sr.callbacks import (
 )
 from igconv_sr.callbacks.cost import FILE_NAME as COST
 from igconv_sr.card import ModelCard
-from igconv_sr.checkpoint import AtomicCheckpointIO, load_with_card, replacing, save_safetensors
+from igconv_sr.checkpoint import AtomicCheckpointIO, load_with_card, save_safetensors
 from igconv_sr.config import CONFIG_FOLDER
 from igconv_sr.console import quieten, say
 from igconv_sr.data import Benchmark, MixedScaleData, find_benchmarks
 from igconv_sr.errors import InputError, NonFiniteError
 from igconv_sr.evaluation import check_distinct, evaluate
+from igconv_sr.files import replacing
 from igconv_sr.final_log import log_final
 from igconv_sr.initial_weights import start_from
 from igconv_sr.launch import Launch

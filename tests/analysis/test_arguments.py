@@ -31,14 +31,14 @@ def test_scales(text: str, expected: list[float]) -> None:
 @pytest.mark.parametrize(
     ("read", "text", "message"),
     [
-        (arguments.scales, "1:4:1", "not a scale above 1"),
+        (arguments.scales, "1:4:1", "not a number above 1"),
         (arguments.scales, "2:1:1", "holds no scale"),
         (arguments.scales, "2:4:0", "holds no scale"),
         (arguments.scales, "2:4", "is not FIRST:LAST:STEP"),
         (arguments.scales, "2:60:0.001", "more than 1000"),
-        (arguments.scales, "two", "not a scale"),
-        (arguments.scale, "1/0", "not a scale"),
-        (arguments.scale, "nan", "not a scale"),
+        (arguments.scales, "two", "not a number from 1 to 64"),
+        (arguments.scale, "1/0", "not a number from 1 to 64"),
+        (arguments.scale, "nan", "not a number from 1 to 64"),
         (arguments.whole_scales, "2,1", "enlarges nothing"),
         (arguments.whole_scales, "2,2.5", "not a whole number"),
         (arguments.whole, "0", "not a whole number above 0"),

@@ -4,7 +4,9 @@ import argparse
 from fractions import Fraction
 from pathlib import Path
 
+from igconv_sr.errors import InputError
 from igconv_sr.flags import FlagParser
+from igconv_sr.scale import plain_scale
 
 _MOST = 1000
 """Scales in a range; more are a mistake."""
@@ -57,14 +59,11 @@ def whole_scales(text: str) -> list[int]:
 
 
 def scale(text: str) -> float:
-    """A scale above 1, whole or a fraction; an ``int`` where it is whole. Which ones there are, the data decide."""
+    """A scale that data have; an ``int`` where it is whole."""
     try:
-        fraction = Fraction(text.strip())
-    except (ValueError, ZeroDivisionError):
-        fraction = Fraction(0)
-    if fraction <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a scale above 1, such as 2, 2.5 or 7/3")
-    return int(fraction) if fraction.denominator == 1 else float(fraction)
+        return plain_scale(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def scales(text: str) -> list[float]:

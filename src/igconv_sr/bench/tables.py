@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from igconv_sr.checkpoint import replacing
+from igconv_sr.files import replacing
 
 
 class Results(NamedTuple):

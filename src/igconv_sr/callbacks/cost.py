@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from igconv_sr.checkpoint import replacing
+from igconv_sr.files import replacing
 
 FILE_NAME = "cost.json"
 

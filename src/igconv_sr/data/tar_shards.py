@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from igconv_sr.checkpoint import replacing
 from igconv_sr.data.images import size_of
 from igconv_sr.datasets.remote import LIST_NAME, RemoteFile
 from igconv_sr.datasets.walk import IMAGE_SUFFIXES, SHARD_SUFFIX
 from igconv_sr.errors import InputError
+from igconv_sr.files import replacing
 
 
 class Member(NamedTuple):

@@ -51,7 +51,7 @@ def _export_onnx(net: "SRNet", card: "ModelCard", targets: dict[str, Path]) -> N
     try:
         from igconv_sr.export import onnx_file
     except ModuleNotFoundError as error:
-        raise InputError(f"--format onnx needs {error.name}; run: pip install 'igconv_sr[onnx]'") from error
+        raise InputError(f"--format onnx needs {error.name}; run: pip install onnx onnxscript onnxruntime") from error
     from igconv_sr.export.program import trace
 
     scales = [int(scale) for key in targets for scale in key.split(",")]

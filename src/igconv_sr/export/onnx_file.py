@@ -16,9 +16,9 @@ from onnx.compose import add_prefix, merge_models
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from igconv_sr.checkpoint import replacing
 from igconv_sr.errors import InputError
 from igconv_sr.export.program import INPUT, OUTPUT, Program, sample_images
+from igconv_sr.files import replacing
 from igconv_sr.functional.padding import PadMode, mirror_indices
 from igconv_sr.network import SRNet
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from igconv_sr.checkpoint import replacing
 from igconv_sr.errors import InputError
+from igconv_sr.files import replacing
 from igconv_sr.network import SRNet
 
 INPUT, OUTPUT = "lr", "sr"

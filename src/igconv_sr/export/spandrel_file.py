@@ -12,8 +12,8 @@ from torch import Tensor
 
 from igconv_sr import official
 from igconv_sr.card import ModelCard
-from igconv_sr.checkpoint import replacing
 from igconv_sr.errors import InputError
+from igconv_sr.files import replacing
 from igconv_sr.network import SRNet
 from igconv_sr.official_buffers import index_buffers
 from igconv_sr.upsamplers import IGConv, SPConv

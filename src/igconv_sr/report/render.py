@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from igconv_sr.checkpoint import replacing
+from igconv_sr.files import replacing
 from igconv_sr.report.document import Cell, Heading, Report
 
 PAGE = "index.html"

@@ -15,8 +15,8 @@ from typing import IO
 
 import torch
 
-from igconv_sr.checkpoint import replacing
 from igconv_sr.errors import InputError
+from igconv_sr.files import replacing
 from igconv_sr.functional.paired_size import output_size
 from igconv_sr.upscale.planning import Job
 from igconv_sr.upscale.png import Pixels
