@@ -81,7 +81,7 @@ def scale_fraction(scale: Scale) -> Fraction:
         if is_fraction(scale):
             return nearest
         raise InputError(
-            f"scale {scale} is not a fraction p/q of whole numbers with p up to {LARGEST}; use for example 2.5, or "
+            f"scale {_as_written(scale)} is not a fraction p/q of whole numbers with p up to {LARGEST}; use for example 2.5, or "
             f"{nearest}, which is the nearest"
         )
     raise InputError(f"scale {scale} is not a number above 1 and up to {LARGEST}; use for example 2 or 2.5")
@@ -144,6 +144,12 @@ def _nearest(scale: Fraction) -> Fraction:
 
 def _is_number(scale: object) -> bool:
     return isinstance(scale, int | float | Fraction) and not isinstance(scale, bool)
+
+
+def _as_written(scale: Scale) -> Scale:
+    """A parsed ``2.71828`` as it was written, not as 67957/25000."""
+    decimal = float(scale)
+    return decimal if Fraction(str(decimal)) == scale else scale
 
 
 def _no_scale(scale: object) -> InputError:

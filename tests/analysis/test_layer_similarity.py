@@ -119,7 +119,6 @@ def test_the_command_writes_matrix_and_figure(tmp_path: Path, capsys: pytest.Cap
     ("flags", "message"),
     [
         (["--layers", "bodi.0"], r"--layers bodi\.0: EDSR has no layer of that name; did you mean body\.0"),
-        (["--scale", "2.71828"], "scale 2.71828 is not a fraction"),
         (["--device", "abacus"], "--device abacus: "),
         (["--device", "meta"], "--device meta holds no numbers"),
     ],
@@ -131,6 +130,13 @@ def test_mistakes_take_one_line(tmp_path: Path, flags: list[str], message: str) 
         main([str(tmp_path / "a.safetensors"), "--images", str(folder), "-o", str(tmp_path / "out"), *flags])
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("scale", ["2.71828", "67/66", "0.5"])
+def test_a_scale_that_data_lack_takes_one_line(capsys: pytest.CaptureFixture[str], scale: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["a.safetensors", "--images", "folder", "--scale", scale])
+    assert f"scale {scale} is not a" in capsys.readouterr().err.replace("'", "")
 
 
 def test_the_same_file_twice_is_refused(tmp_path: Path) -> None:
