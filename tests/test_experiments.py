@@ -134,7 +134,7 @@ def test_trainings_of_the_mini_table_differ_in_their_steps_alone() -> None:
     configs = [composed(*cell, "++data.root=x") for cell in cells if set(chosen) & set(cell)]
     assert [config.trainer.max_steps for config in configs] == [500, 500, 1500, 1500]
     assert len({str(OmegaConf.to_container(config.optim, resolve=False)) for config in configs}) == 1
-    assert {(config.data.lr_patch_size, config.data.global_batch_size) for config in configs} == {(24, 8)}
+    assert {(config.data.lr_patch_size, config.data.global_batch_size) for config in configs} == {(24, 4)}
 
 
 def step_of(cell: list[str], folder: Path) -> None:
