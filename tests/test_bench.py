@@ -28,6 +28,7 @@ from igconv_sr.bench.memory import peak_bytes_of_processes
 from igconv_sr.bench.mixed import mixed_against_separate
 from igconv_sr.bench.models import model_costs
 from igconv_sr.bench.nets import build
+from igconv_sr.bench.onnx import onnx_against_pytorch
 from igconv_sr.bench.scan import selective_scan_against_loop
 from igconv_sr.bench.store import build_against_decode
 from igconv_sr.bench.upsampler import folded_against_pixel_shuffle
@@ -71,6 +72,11 @@ def test_ssim() -> None:
 
 def test_store() -> None:
     same(build_against_decode(width=130, height=90, repeats=2), 0)
+
+
+def test_onnx() -> None:
+    pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+    same(onnx_against_pytorch("smfanet_small", side=24), 1e-5)
 
 
 def test_upscale() -> None:

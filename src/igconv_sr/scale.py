@@ -81,8 +81,8 @@ def scale_fraction(scale: Scale) -> Fraction:
         if is_fraction(scale):
             return nearest
         raise InputError(
-            f"scale {_as_written(scale)} is not a fraction p/q of whole numbers with p up to {LARGEST}; use for example 2.5, or "
-            f"{nearest}, which is the nearest"
+            f"scale {_as_written(scale)} is not a fraction p/q of whole numbers with p up to {LARGEST}; use for "
+            f"example 2.5, or {nearest}, which is the nearest"
         )
     raise InputError(f"scale {scale} is not a number above 1 and up to {LARGEST}; use for example 2 or 2.5")
 

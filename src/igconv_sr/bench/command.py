@@ -17,6 +17,7 @@ from igconv_sr.bench.latency import upsampler_costs
 from igconv_sr.bench.mixed import mixed
 from igconv_sr.bench.models import NOTE, all_costs
 from igconv_sr.bench.nets import model_names
+from igconv_sr.bench.onnx import onnx
 from igconv_sr.bench.scan import scan
 from igconv_sr.bench.store import store
 from igconv_sr.bench.tables import Results
@@ -38,6 +39,7 @@ COMPARISONS: dict[str, Callable[[], Iterable[Comparison]]] = {
     "evaluation": evaluation,
     "store": store,
     "upscale": upscale,
+    "onnx": onnx,
 }
 TABLES = ("share", "models", "latency")
 

@@ -1,4 +1,4 @@
-"""The upsamplers: FGRep costs nothing in training, the folded IGConv is as fast as what it replaces."""
+"""The upsamplers: FGRep costs nothing in training, a folded IGConv(+) is as fast as what it replaces, or faster."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from igconv_sr.bench.comparison import Comparison, with_gradients
+from igconv_sr.bench.nets import build
 from igconv_sr.upsamplers import IGConv
 
 
 def upsampler() -> list[Comparison]:
-    """Both comparisons."""
-    return [fgrep_in_training(), folded_against_pixel_shuffle()]
+    """All comparisons."""
+    return [fgrep_in_training(), folded_against_pixel_shuffle(), folded_against_spconv_plus()]
 
 
 def fgrep_in_training(channels: int = 64, patches: int = 16, side: int = 48) -> Comparison:
@@ -51,3 +52,20 @@ def folded_against_pixel_shuffle(channels: int = 64, height: int = 360, width: i
 
     name = f"Folded IGConv / Conv2d + PixelShuffle: C={channels}, {width}×{height} ×2"
     return Comparison(name, ours, reference, 1.02)
+
+
+def folded_against_spconv_plus(height: int = 360, width: int = 640) -> Comparison:
+    """Folded IGConv+ and SPConv+ at ×2, from the C=64 features of EDSR baseline."""
+    features, lr = torch.rand(1, 64, height, width), torch.rand(1, 3, height, width)
+    plus, spconv_plus = (build("edsr_baseline", name).upsampler.fold([2]) for name in ("igconv_plus", "spconv_plus"))
+
+    @torch.inference_mode()
+    def ours() -> Sequence[Tensor]:
+        return (plus(features, 2, lr),)
+
+    @torch.inference_mode()
+    def reference() -> Sequence[Tensor]:
+        return (spconv_plus(features, 2, lr),)
+
+    name = f"Folded IGConv+ / SPConv+: C=64, {width}×{height} ×2"
+    return Comparison(name, ours, reference, limit=0.35, memory_limit=0.4)
