@@ -278,7 +278,8 @@ class Upscaler:
 
     def _after_failure(self, prepared: Prepared, core: int) -> int:
         if core <= least_core(prepared.step):
-            raise InputError(f"memory is not enough even for tiles of {core} pixels; free some, or use --device cpu")
+            other = "" if self.device.type == "cpu" else ", or use --device cpu"
+            raise InputError(f"memory is not enough even for tiles of {core} pixels; free some{other}")
         prepared.core = smaller(core, prepared.step)
         self.say(f"Memory ran out: tiles of {prepared.core} pixels from here on")
         return prepared.core
