@@ -7,12 +7,16 @@ Example:
     >>> larger = net.upscale(image, 3)  # a PIL image, an array or a tensor, and back  # doctest: +SKIP
 """
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from igconv_sr.checkpoint import load
 
 __all__ = ["load"]
+
+# Memory is measured by torch's profiler, which announces itself on the terminal; read when torch is imported.
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,9 +1,9 @@
 """``igconv-sr upscale``: picture files to larger picture files."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
+from fractions import Fraction
 
 from igconv_sr.errors import InputError
 from igconv_sr.flags import FlagParser
@@ -11,6 +11,8 @@ from igconv_sr.scale import parse_scale
 from igconv_sr.upscale.planning import FORMATS, plan
 from igconv_sr.upscale.scales import Enlargement
 from igconv_sr.weights import DEFAULT_NAME, find_weights, weight_names
+
+_SCALE = Fraction(2)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -21,13 +23,13 @@ def main(arguments: Sequence[str]) -> None:
         SystemExit: With 1 if a picture failed.
     """
     options = _parser().parse_args(arguments)
-    enlargement = Enlargement(options.scale, options.width, options.height)
+    sized = options.width is not None or options.height is not None
+    enlargement = Enlargement(options.scale if options.scale or sized else _SCALE, options.width, options.height)
     weights = find_weights(options.weights)
     jobs = plan(options.inputs, options.output, enlargement.mark, options.format)
     to_stdout = any(job.target is None for job in jobs)
     if to_stdout and sys.stdout.isatty():
         raise InputError("the picture would go to this terminal; give -o FILE, or redirect standard output")
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # memory is measured by torch's profiler, which is talkative
     # Not before the flags are known to be right: torch takes seconds.
     from igconv_sr.checkpoint import load
     from igconv_sr.console import quieten
@@ -60,10 +62,10 @@ def _parser() -> FlagParser:
         "-o",
         dest="output",
         metavar="OUT",
-        help="folder, a file for a single picture, or - (default: NAME_x3.png beside each input; - gives -)",
+        help="folder, a file for a single picture, or - (default: NAME_x2.png beside each input; - gives -)",
     )
-    size = parser.add_mutually_exclusive_group(required=True)
-    size.add_argument("--scale", type=_scale, metavar="R", help="3, 2.5 or 22/7")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--scale", type=_scale, metavar="R", help="3, 2.5 or 22/7 (default: 2)")
     size.add_argument("--width", type=_pixels, metavar="PIXELS", help="of the result; the height follows")
     size.add_argument("--height", type=_pixels, metavar="PIXELS", help="of the result; the width follows")
     names = ", ".join(weight_names()) or "none in this version"

@@ -18,6 +18,7 @@ from igconv_sr.functional.imresize import imresize
 from igconv_sr.functional.padding import pad_bottom_right
 from igconv_sr.functional.paired_size import output_size
 from igconv_sr.network import SRNet, SuperResolver
+from igconv_sr.scale import nearest_ratio
 from igconv_sr.upscale.channels import as_before, as_rgb, fill_transparent, from_unit, has_alpha, to_unit
 from igconv_sr.upscale.memory import bytes_per_pixel, free_bytes, out_of_memory
 from igconv_sr.upscale.reach import find_reach
@@ -102,22 +103,26 @@ class Upscaler:
             raise InputError(f"tile {tile} must be a number of LR pixels, 1 or more")
         self.net, self.device, self.tile = net, torch.device(device), tile
         self.ensemble, self.half, self.say = ensemble, half, say
+        self._least = Fraction(*nearest_ratio(min(net.scales))) if isinstance(net, SRNet) else Fraction(1)
         self._prepared: dict[Fraction, Prepared] = {}
 
     def prepare(self, scale: Fraction) -> Prepared:
-        """Folds the network for a scale, once.
+        """Folds the network for a scale, once; below those of its training for the least of these.
+
+        IGConv does well between the scales of its training and above them, but below them brightness drifts.
 
         Raises:
             InputError: If it serves neither that scale nor a whole one above.
         """
         if scale not in self._prepared:
-            served, folded = self._fold(scale)
+            served, folded = self._fold(max(scale, self._least))
             # Convolutions on a CPU are faster so.
             net: SuperResolver = folded.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             multiple = net.encoder.size_multiple if isinstance(net, SRNet) else 1
             self._prepared[scale] = Prepared(SelfEnsemble(net) if self.ensemble else net, served, multiple)
             if served != scale:
-                self.say(f"The model does not serve ×{scale}: computed at ×{served} and reduced")
+                why = f"does not serve ×{scale}" if scale > self._least else f"was not trained below ×{self._least}"
+                self.say(f"The model {why}: ×{scale} is computed at ×{served} and reduced")
         return self._prepared[scale]
 
     def _fold(self, scale: Fraction) -> tuple[Fraction, SuperResolver]:
