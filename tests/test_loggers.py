@@ -16,7 +16,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from commands import TINY, photographs, start, succeed
-from igconv_sr.loggers import STEP
+from igconv_sr.logged_names import STEP
 from igconv_sr.wandb_log import history, records, run_files
 
 SCALARS = {
