@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from igconv_sr.analysis.arguments import names, scales
 from igconv_sr.errors import InputError
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
     from igconv_sr.dashboard.server import save
 
     is_new = save(made, options.group)
-    print(f"{'Made' if is_new else 'Renewed'} the report {title!r}\nReport at {made.url}")
+    print(f"{'Made' if is_new else 'Renewed'} the report {title!r}\nReport at {quote(made.url, safe=':/=')}")
 
 
 def _parser() -> FlagParser:
