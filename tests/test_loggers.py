@@ -16,7 +16,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from commands import TINY, photographs, start, succeed
-from igconv_sr.loggers import STEP
+from dashboard_specification import config_keys, logged_names, specification
+from igconv_sr.logged_names import STEP
 from igconv_sr.wandb_log import history, records, run_files
 
 SCALARS = {
@@ -75,6 +76,7 @@ def test_wandb_without_an_account_is_offline_says_so_and_holds_everything(tmp_pa
     assert len(list(file.parent.glob("files/media/images/valid/*.png"))) == 3
     check_table(file, rows)
     check_summary(folder, file)
+    check_dashboard(tmp_path, set(summary(file)).union(*rows), config)
     (command,) = {line.partition("upload with: ")[2].partition(" (")[0] for line in printed.splitlines()} - {""}
     wandb = [sys.executable, "-m", *command.split(), "--dry-run"]
     done = subprocess.run(wandb, cwd=tmp_path, capture_output=True, text=True, timeout=60)
@@ -99,6 +101,13 @@ def check_summary(folder: Path, file: Path) -> None:
     assert values["cost/train_seconds"] == cost["train_seconds"] > 0
     assert (cost["steps"], cost["devices"], cost["memory_of"]) == (3, 1, "process")
     assert 100 < cost["peak_memory_mib"] < 4000
+
+
+def check_dashboard(folder: Path, logged: set[str], config: dict[str, Any]) -> None:
+    """All that the W&B report refers to is in what the run has logged."""
+    made = specification(folder, "--benchmarks", "folder")
+    assert logged >= logged_names(made) > {"valid/psnr_y_x2", "test/folder/psnr_y_x4", "cost/params"}
+    assert all(name in config[part] for part, name in config_keys(made))
 
 
 @pytest.mark.slow

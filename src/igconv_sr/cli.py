@@ -37,6 +37,7 @@ COMMANDS = {
         "analysis.efficiency", None, "Measure parameters, multiply-adds, latency and memory of models."
     ),
     "scale-curve": Command("analysis.scale_curve", None, "Draw PSNR at trained and untrained scales against bicubic."),
+    "dashboard": Command("dashboard.command", None, "Make a W&B report that compares the runs of a project."),
     "convert": Command("convert", None, "Read the authors' released weights into a file of ours, or write theirs."),
     "export": Command("export.command", None, "Write a model for other programs: ONNX, torch.export, spandrel."),
     "data": Command("data_command", None, "Get data sets, check those on disk, or pack them; igconv-sr data --help."),

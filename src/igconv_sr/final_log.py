@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import WandbLogger
 from igconv_sr.callbacks.cost import Cost
 from igconv_sr.callbacks.image_panels import CutOuts, cut_outs, image_loggers, log_row
 from igconv_sr.data import Benchmark, BenchmarkImages
+from igconv_sr.logged_names import CROPS, RESULTS, benchmark_score, cost_name
 from igconv_sr.metrics import ImageScore, mean_scores
 from igconv_sr.network import SuperResolver
 from igconv_sr.results import FILE_NAME, MEASURES
@@ -19,8 +20,6 @@ from igconv_sr.results import FILE_NAME, MEASURES
 _IMAGES = 4
 """Cut-outs per benchmark and scale: enough to look at, few enough for a browser."""
 
-CROPS = "test/crops"
-RESULTS = "test/results"
 _CROPS_COLUMNS = ("benchmark", "image", "scale", *CutOuts._fields, "psnr_y", "bicubic_psnr_y", "gain")
 
 
@@ -74,11 +73,11 @@ def log_final(
 def _summary(scores: Sequence[ImageScore], cost: Mapping[str, Any]) -> dict[str, Any]:
     """Single values of a run by name, such as ``test/Set5/psnr_y_x2`` and ``cost/train_seconds``."""
     means = {
-        f"test/{score.benchmark}/{measure}_x{score.scale:g}": score.values[measure]
+        benchmark_score(score.benchmark, measure, score.scale): score.values[measure]
         for score in mean_scores(scores)
         for measure in MEASURES
     }
-    return means | {f"cost/{key}": value for key, value in cost.items()}
+    return means | {cost_name(key): value for key, value in cost.items()}
 
 
 def _crops(

@@ -17,10 +17,8 @@ from igconv_sr.callbacks import LAST
 from igconv_sr.console import say
 from igconv_sr.errors import InputError
 from igconv_sr.files import replacing
+from igconv_sr.logged_names import STEP
 from igconv_sr.wandb_log import history, run_files
-
-STEP = "trainer/global_step"
-"""Lightning's name of the horizontal axis of all curves."""
 
 _ID_FILE = "wandb_run_id"
 _ROW = "_step"

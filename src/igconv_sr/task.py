@@ -15,6 +15,7 @@ from igconv_sr.checkpoint import CARD_KEY
 from igconv_sr.data import Batch, BenchmarkItem
 from igconv_sr.errors import InputError, NonFiniteError
 from igconv_sr.functional.quality import psnr
+from igconv_sr.logged_names import VALID_MEAN, valid_score
 from igconv_sr.losses import LossOfImages, WeightedLoss
 from igconv_sr.metrics import STANDARD, ScoreCollector, mean_scores
 from igconv_sr.network import SRNet
@@ -94,8 +95,8 @@ class SuperResolution(LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Logs PSNR and SSIM per scale and their means."""
         scores = mean_scores(self.scores.gather())
-        values = {f"valid/{name}_x{score.scale:g}": score.values[name] for name in _LOGGED for score in scores}
-        values["valid/psnr_y_mean"] = sum(score.values["psnr_y"] for score in scores) / len(scores)
+        values = {valid_score(name, score.scale): score.values[name] for name in _LOGGED for score in scores}
+        values[VALID_MEAN] = sum(score.values["psnr_y"] for score in scores) / len(scores)
         # The scores are those of all ranks already; their mean over the ranks changes nothing.
         self.log_dict(values, sync_dist=True)
 

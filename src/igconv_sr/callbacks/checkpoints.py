@@ -5,6 +5,8 @@ from pathlib import Path
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from igconv_sr.logged_names import VALID_MEAN, valid_score
+
 LAST = "last"
 
 
@@ -24,16 +26,17 @@ def checkpoints(folder: Path, scales: Sequence[float], every_n_steps: int) -> li
         save_on_train_epoch_end=False,
         enable_version_counter=False,
     )
+    monitors = {f"x{scale:g}": valid_score("psnr_y", scale) for scale in scales} | {"mean": VALID_MEAN}
     best = [
         ModelCheckpoint(
             folder,
             f"best_{name}",
-            monitor=f"valid/psnr_y_{name}",
+            monitor=monitored,
             mode="max",
             save_top_k=1,
             auto_insert_metric_name=False,
             enable_version_counter=False,
         )
-        for name in [*(f"x{scale:g}" for scale in scales), "mean"]
+        for name, monitored in monitors.items()
     ]
     return [last, *best]

@@ -11,6 +11,7 @@ from torch import Tensor
 from igconv_sr.data import BenchmarkItem
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.functional.paired_size import larger, paired_size
+from igconv_sr.logged_names import valid_images
 from igconv_sr.network import SuperResolver
 from igconv_sr.scale import nearest_ratio
 from igconv_sr.task import SuperResolution
@@ -103,5 +104,5 @@ class ImagePanels(Callback):
         """Logs the rows."""
         for scale, row in self._rows.items():
             for logger in image_loggers(trainer):
-                log_row(logger, f"valid/images_x{scale:g}", row, trainer.global_step)
+                log_row(logger, valid_images(scale), row, trainer.global_step)
         self._rows = {}

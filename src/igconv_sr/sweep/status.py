@@ -14,12 +14,12 @@ from rich.text import Text
 from igconv_sr.config import OUTPUTS
 from igconv_sr.errors import InputError
 from igconv_sr.flags import FlagParser
+from igconv_sr.logged_names import VALID_MEAN
 from igconv_sr.sweep.cell import FILE_NAME, Cell, State, read_cells
 from igconv_sr.sweep.progress import Progress
 
 _SECONDS = 2.0
 _PLAIN_WIDTH = 140
-_METRIC = "valid/psnr_y_mean"
 _STYLES: dict[State, str] = {
     "finished": "green",
     "running": "cyan",
@@ -110,5 +110,5 @@ def _best_psnr(folder: Path) -> float | None:
     values = []
     for path in (*folder.glob("metrics/version_*/metrics.csv"), *folder.glob("*/metrics/version_*/metrics.csv")):
         with path.open(newline="") as file:
-            values += [float(row[_METRIC]) for row in csv.DictReader(file) if row.get(_METRIC)]
+            values += [float(row[VALID_MEAN]) for row in csv.DictReader(file) if row.get(VALID_MEAN)]
     return max(values, default=None)
