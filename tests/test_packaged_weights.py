@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from PIL import Image
 from torch.nn.functional import interpolate
 
 import igconv_sr
@@ -18,6 +19,7 @@ from igconv_sr.evaluation import evaluate
 from igconv_sr.functional.imresize import imresize_uint8
 from igconv_sr.metrics.scores import mean_scores
 from igconv_sr.network import Bicubic, SRNet, SuperResolver
+from igconv_sr.upscale.command import main
 from igconv_sr.weights import DEFAULT_NAME, find_weights
 
 SCALES = (2, 3, 4)
@@ -77,3 +79,12 @@ def test_below_its_training_it_is_better_than_bicubic(net: SRNet) -> None:
     lr = imresize_uint8(hr[None], 2 / 3)[0]
     ours, bicubic = ((model.upscale(lr, 1.5).double() - hr).square().mean() for model in (net, Bicubic()))
     assert ours < bicubic / 10**0.1  # 1 dB
+
+
+def test_upscale_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any option, as after an installation."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(read_rgb(VALIDATION_PHOTOGRAPHS[0])[:20, :30]).save("a photo.png")
+    main(["a photo.png"])
+    with Image.open("a photo_x2.png") as larger:
+        assert larger.size == (60, 40)

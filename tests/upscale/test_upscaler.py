@@ -226,7 +226,7 @@ def test_kernels_are_generated_once_per_scale() -> None:
 def test_a_model_with_fixed_scales_is_asked_for_a_larger_one() -> None:
     net, told = SRNet(EDSR(4, 1), SPConv, scales=(2, 3)).eval(), []
     assert Upscaler(net, say=told.append).prepare(Fraction(5, 2)).scale == 3
-    assert told == ["The model does not serve ×5/2: ×5/2 is computed at ×3 and reduced"]
+    assert told == ["The model does not serve ×2.5: ×2.5 is computed at ×3 and reduced"]
     with pytest.raises(InputError, match="no weights for ×7/2, only for ×2, ×3"):
         Upscaler(net).prepare(Fraction(7, 2))
 
@@ -235,7 +235,7 @@ def test_below_its_training_a_model_is_asked_for_the_least_scale_of_it() -> None
     net, told = SRNet(EDSR(4, 1), partial(IGConv, hidden_dim=8), scales=(2.5, 4)).eval(), []
     upscaler = Upscaler(net, say=told.append)
     assert [upscaler.prepare(Fraction(scale)).scale for scale in ("1.5", "2.5", "3")] == [2.5, 2.5, 3]
-    assert told == ["The model was not trained below ×5/2: ×3/2 is computed at ×5/2 and reduced"]
+    assert told == ["The model was not trained below ×2.5: ×1.5 is computed at ×2.5 and reduced"]
 
 
 def test_transparent_colours_do_not_bleed() -> None:

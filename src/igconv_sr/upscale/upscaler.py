@@ -121,8 +121,9 @@ class Upscaler:
             multiple = net.encoder.size_multiple if isinstance(net, SRNet) else 1
             self._prepared[scale] = Prepared(SelfEnsemble(net) if self.ensemble else net, served, multiple)
             if served != scale:
-                why = f"does not serve ×{scale}" if scale > self._least else f"was not trained below ×{self._least}"
-                self.say(f"The model {why}: ×{scale} is computed at ×{served} and reduced")
+                asked, least = f"×{float(scale):.4g}", f"×{float(self._least):.4g}"
+                why = f"does not serve {asked}" if scale > self._least else f"was not trained below {least}"
+                self.say(f"The model {why}: {asked} is computed at ×{float(served):.4g} and reduced")
         return self._prepared[scale]
 
     def _fold(self, scale: Fraction) -> tuple[Fraction, SuperResolver]:
