@@ -2,10 +2,12 @@
 
 import csv
 import functools
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
@@ -127,9 +129,43 @@ def test_without_its_configuration_nothing_is_compared(tmp_path: Path) -> None:
     assert "its configuration is not known" in items
 
 
+def write_stages(folder: Path, model: str, stages: dict[str, list[str]]) -> None:
+    """A run in stages, as ``stages`` leaves it: each part in a folder, what the last one left also beside them."""
+    columns = {"model": model, "upsampler": "igconv_plus", "train_data": "df2k"}
+    for name, overrides in stages.items():
+        settings = published_config(f"model={model}", "upsampler=igconv_plus", "data=df2k", *overrides)
+        weights = {} if name == "pretrain" else {"weights": f"{folder}/pretrain/model.safetensors"}
+        steps = settings["trainer"]["max_steps"]
+        write_run(folder / name, SET5, settings | {"stages": None} | weights, **columns, steps=steps)
+        (folder / name / "cost.json").write_text('{"device": "one", "devices": 1, "train_seconds": 1800}')
+    shutil.copy(folder / name / "results.csv", folder)
+    shutil.copy(folder / name / "results_per_image.csv", folder)
+    whole = published_config(f"model={model}", "upsampler=igconv_plus", "data=df2k")
+    (folder / "config.yaml").write_text(yaml.safe_dump(whole | {"stages": stages}, sort_keys=False))
+
+
+@pytest.mark.parametrize("model", ["atd", "hat"])
+def test_trainings_in_two_stages_are_compared_with_table_4(tmp_path: Path, model: str) -> None:
+    experiment = OmegaConf.load(CONFIG_FOLDER / "experiment" / "table4" / f"{model}_igconv_plus.yaml")
+    stages: dict[str, list[str]] = OmegaConf.to_container(experiment.stages)  # type: ignore[assignment]
+    write_stages(tmp_path / "run", model, stages)
+    runs = read_runs([tmp_path])
+    (measured,) = runs.measured
+    assert measured.training is not None
+    assert measured.training.cost["train_seconds"] == 3600
+    tables, items = build(tmp_path)
+    assert [title.partition(",")[0] for title in tables] == ["Table 4", "Table 4"], items
+
+
+def test_without_its_first_stage_a_model_is_another(tmp_path: Path) -> None:
+    write_stages(tmp_path / "run", "hat", {"pretrain": [], "finetune": ["trainer.max_steps=250000"]})
+    tables, items = build(tmp_path)
+    assert not tables
+    assert "earlier stages 800,000 steps of df2k, not 800,000 steps of imagenet" in items
+
+
 @pytest.mark.parametrize("model", ["hit_srf", "mambair_light", "smfanet", "srformer", "mambair"])
 def test_the_published_recipes_of_this_package_are_those_of_the_tables(tmp_path: Path, model: str) -> None:
-    """Of ATD and HAT no run says that it had two stages."""
     settings = published_config(f"model={model}", "upsampler=igconv_plus", "trainer.accelerator=cpu")
     data = "div2k" if model in ("hit_srf", "mambair_light") else "df2k"
     steps = settings["trainer"]["max_steps"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from igconv_sr.errors import InputError
 from igconv_sr.report.figures import Curve
 from igconv_sr.report.files import Line, read_csv
-from igconv_sr.report.runs import Training
+from igconv_sr.report.trainings import Training
 
 LOSS = "train/loss"
 _VALID = re.compile(r"valid/psnr_y_x(\d+)")

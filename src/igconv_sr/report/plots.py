@@ -10,8 +10,8 @@ from igconv_sr.report.curves import LOSS, read_curves, scale_of
 from igconv_sr.report.document import Cell, Heading, Picture, Table
 from igconv_sr.report.figures import Curve, Point, draw_curves, draw_scatter, picture
 from igconv_sr.report.files import Row
-from igconv_sr.report.runs import Training
 from igconv_sr.report.scores import Scored, columns_of
+from igconv_sr.report.trainings import Training
 from igconv_sr.report.variants import Labels, Variant, scales_in_words
 
 Rows = Mapping[Variant, Scored]

@@ -1,6 +1,7 @@
 """Published numbers beside the measured ones of the same model, upsampler, data and steps."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from omegaconf import OmegaConf
 from igconv_sr.config import CONFIG_FOLDER
 from igconv_sr.report.files import read_yaml
 from igconv_sr.report.scores import Scored
+from igconv_sr.report.trainings import EARLIER_STAGES, stage_in_words
 from igconv_sr.report.variants import PER_SCALE, Variant, flat_settings, scales_in_words
 
 FILE = Path(__file__).with_name("published.yaml")
@@ -124,15 +126,16 @@ def differences(row: PublishedRow, variant: Variant) -> list[str]:
         return ["its configuration is not known"]
     if recipe["steps"] is None:
         return [f"the steps of {row.encoder} are not published"]
-    if len(recipe["steps"]) > 1:
-        stages = " and ".join(f"{steps:,}" for steps in recipe["steps"])
-        return [f"{row.encoder} was trained in two stages of {stages} steps, of which results.csv says nothing"]
     known = variant.known
     frequency = recipe["frequency"].get(row.upsampler, 0)
     scales = (row.scale,) if variant.upsampler in PER_SCALE else tuple(recipe["scales"])
+    *earlier, steps = recipe["steps"]
+    first_data = recipe.get("pretrained_on", recipe["train_data"])
+    stages = [stage_in_words(first_data, number) for number in earlier]
     checks = (
         ("data", variant.train_data, recipe["train_data"]),
-        ("steps", f"{variant.steps:,}", f"{recipe['steps'][0]:,}"),
+        ("earlier stages", _stages_in_words(json.loads(known.get(EARLIER_STAGES, "[]"))), _stages_in_words(stages)),
+        ("steps", f"{variant.steps:,}", f"{steps:,}"),
         ("scales of training", scales_in_words(variant.scales), scales_in_words(scales)),
         ("frequency loss", f"{float(known.get('loss.frequency', 'nan')):g}", f"{frequency:g}"),
     )
@@ -146,6 +149,10 @@ def differences(row: PublishedRow, variant: Variant) -> list[str]:
         for key in sorted(parts.keys() | expected.keys())
         if parts.get(key) != expected.get(key)
     ]
+
+
+def _stages_in_words(stages: Sequence[str]) -> str:
+    return ", ".join(stages) or "none"
 
 
 @cache

@@ -1,18 +1,16 @@
 """Finds runs below folders and reads what they have written."""
 
-import hashlib
-import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from igconv_sr.errors import InputError
 from igconv_sr.paired import Key
-from igconv_sr.report.files import Line, Row, read_csv, read_json, read_yaml
+from igconv_sr.report.files import Line, Row, read_csv
+from igconv_sr.report.trainings import Training, read_training
 from igconv_sr.results import COLUMNS, FILE_NAME, IMAGE_END, IMAGE_START, MEASURES, MORE_MEASURES, PER_IMAGE
 
 EFFICIENCY = "efficiency.csv"
@@ -22,55 +20,10 @@ _EFFICIENCY_COLUMNS = (
 )
 _NEVER_RUNS = ("checkpoints", "metrics", "wandb", "tensorboard", "figures")
 _SOURCE = ("model", "upsampler", "fgrep", "params", "train_data", "steps", "seed", "protocol", "checkpoint", "commit")
-_NOT_HASHED = ("paths", "ckpt_path", "logger")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-(\d\d)")
 
 Place = tuple[str, float]
 """Benchmark and scale."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """The folder of a training.
-
-    Attributes:
-        folder: The folder.
-        config: Its resolved configuration; empty where a cell of a sweep failed before it wrote one.
-        cell: What the sweep says of it; empty outside a sweep.
-        cost: What it took; empty if that was not recorded.
-        has_results: Whether it came to its end.
-    """
-
-    folder: Path
-    config: Mapping[str, Any]
-    cell: Mapping[str, Any]
-    cost: Mapping[str, Any]
-    has_results: bool
-
-    @property
-    def state(self) -> str:
-        """``finished``, or what else the sweep says; outside a sweep, whether there are results."""
-        return str(self.cell.get("state") or ("finished" if self.has_results else "no results yet"))
-
-    @property
-    def name(self) -> str:
-        """The cell's name, or the folder's."""
-        return str(self.cell.get("name") or self.folder.name)
-
-    @property
-    def hash(self) -> str:
-        """Of the cell, or of what the configuration says besides folders and logs."""
-        if "hash" in self.cell:
-            return str(self.cell["hash"])
-        kept = {key: value for key, value in self.config.items() if key not in _NOT_HASHED}
-        return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()[:12]
-
-    @property
-    def curves(self) -> list[Path]:
-        """Lightning's tables, in the order in which they were written."""
-        return sorted(
-            self.folder.glob("metrics/version_*/metrics.csv"), key=lambda path: int(path.parent.name.partition("_")[2])
-        )
 
 
 @dataclass(frozen=True)
@@ -134,9 +87,14 @@ def read_runs(folders: Sequence[Path]) -> Runs:
     runs, trainings = Runs(), dict[Path, Training]()
     places = list(_walk(folders))
     for folder, files in places:
-        if {"config.yaml", "cell.json"} & files and (training := _read_training(folder)):
+        if {"config.yaml", "cell.json"} & files and (training := read_training(folder)):
             trainings[folder.resolve()] = training
+    # Stages are parts of a training; what the last one leaves stands in the folder of the whole too.
+    parts = {part.folder.resolve() for training in trainings.values() for part in training.stages}
+    trainings = {folder: training for folder, training in trainings.items() if folder not in parts}
     for folder, files in places:
+        if folder.resolve() in parts:
+            continue
         if FILE_NAME in files:
             runs.measured += _read_results(folder, trainings, runs.skipped)
         if EFFICIENCY in files:
@@ -153,21 +111,6 @@ def _walk(folders: Sequence[Path]) -> Iterator[tuple[Path, set[str]]]:
             if (here := Path(folder).resolve()) not in seen:
                 seen.add(here)
                 yield Path(folder), set(files)
-
-
-def _read_training(folder: Path) -> Training | None:
-    """Reads a folder with ``config.yaml`` or ``cell.json``; None if it is another command's."""
-    parts = {
-        name: read(folder / file) if (folder / file).is_file() else {}
-        for name, file, read in (
-            ("config", "config.yaml", read_yaml),
-            ("cell", "cell.json", read_json),
-            ("cost", "cost.json", read_json),
-        )
-    }
-    if not parts["cell"] and not {"model", "upsampler", "data"} <= parts["config"].keys():
-        return None
-    return Training(folder, **parts, has_results=(folder / FILE_NAME).is_file())
 
 
 def _read_results(folder: Path, trainings: dict[Path, Training], skipped: list[str]) -> list[Measured]:
@@ -200,7 +143,7 @@ def _training_of(folder: Path, source: Row, trainings: dict[Path, Training]) -> 
     weights = Path(source["checkpoint"])
     for place in (folder, weights.parent, weights.parent.parent):
         here = place.resolve()
-        if here not in trainings and (place / "config.yaml").is_file() and (training := _read_training(place)):
+        if here not in trainings and (place / "config.yaml").is_file() and (training := read_training(place)):
             trainings[here] = training
         training = trainings.get(here)
         if training and training.config and str(training.config.get("seed")) == source["seed"]:
