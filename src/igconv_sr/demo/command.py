@@ -1,14 +1,12 @@
 """``igconv-sr demo``: the page, served until Ctrl-C or SIGTERM."""
 
 import argparse
-import errno
 import os
 import signal
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from igconv_sr.errors import InputError
 from igconv_sr.flags import FlagParser
 from igconv_sr.weights import DEFAULT_NAME, find_weights, weight_names
 
@@ -22,7 +20,7 @@ def main(arguments: Sequence[str]) -> None:
     """Serves the page.
 
     Raises:
-        InputError: If weights, device or port are wrong.
+        igconv_sr.errors.InputError: If weights, device or port are wrong.
     """
     options = _parser().parse_args(arguments)
     weights = find_weights(options.weights)
@@ -45,23 +43,18 @@ def main(arguments: Sequence[str]) -> None:
         parameters=sum(weight.numel() for weight in net.parameters()),
         device=device.type,
     )
-    try:
-        server = DemoServer(options.port, Page(facts, LARGEST_UPLOAD), Studio(net, device))
-    except OSError as error:
-        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-            raise
-        raise InputError(f"--port {options.port}: {error.strerror}; give another one, or 0 for any free one") from error
-    _serve(server)
+    with DemoServer(options.port, Page(facts, LARGEST_UPLOAD), Studio(net, device)) as server:
+        _serve(server)
 
 
 def _serve(server: "DemoServer") -> None:
-    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    with server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        print(f"Open {server.address} in a browser on this machine; Ctrl-C ends it", flush=True)
-        stop.wait()
+        signal.signal(number, signal.default_int_handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(f"Open {server.address} in a browser on this machine; Ctrl-C ends it", flush=True)
+    try:
+        server.studio.work()
+    except KeyboardInterrupt:
         server.shutdown()
     print("Ended")
 

@@ -5,7 +5,8 @@ const stage = find("stage"), pair = find("pair"), before = find("before"), after
 const largestUpload = Number(document.body.dataset.largestUpload);
 let picture = null, running = null;
 
-const inBytes = (count) => count < 2 ** 20 ? `${Math.ceil(count / 2 ** 10)} KiB` : `${(count / 2 ** 20).toFixed(1)} MiB`;
+const kibibytes = (count) => Math.ceil(count / 2 ** 10);
+const inBytes = (count) => count < 2 ** 20 ? `${kibibytes(count)} KiB` : `${(count / 2 ** 20).toFixed(1)} MiB`;
 
 function say(id, line) {
   find(id).textContent = line;
@@ -33,15 +34,18 @@ async function show(image, png) {
 /** Enlarges the chosen picture by both methods and shows them. */
 async function enlarge() {
   running?.abort();
-  const own = running = new AbortController(), { signal } = own, content = picture, started = Date.now();
-  const tell = () => say("status", `Enlarging ${content.name} ×${scale.value} … ${Math.round((Date.now() - started) / 1000)} s`);
+  const own = running = new AbortController(), { signal } = own, content = picture;
+  const started = Date.now();
+  const seconds = () => Math.round((Date.now() - started) / 1000);
+  const tell = () => say("status", `Enlarging ${content.name} ×${scale.value} … ${seconds()} s`);
   const clock = setInterval(tell, 1000);
   say("error", "");
   find("result").hidden = true;
   tell();
   try {
     if (content.size > largestUpload) {
-      throw new Error(`this file is larger than the ${largestUpload / 2 ** 20} MiB that this page takes; use igconv-sr upscale`);
+      const most = `${largestUpload / 2 ** 20} MiB`;
+      throw new Error(`this file is larger than the ${most} that this page takes; use igconv-sr upscale`);
     }
     const plain = await ask("bicubic", content, signal), made = await ask("model", content, signal);
     if (signal.aborted) return;
@@ -78,15 +82,16 @@ function resize() {
   const largest = Math.min(room / width, 0.7 * innerHeight / height);
   // Small ones are shown larger, by a whole number, so that no interpolation of the browser hides the difference.
   const factor = fitted ? (largest < 1 ? largest : Math.floor(largest)) : Number(zoom.value);
-  const middle = [(stage.scrollLeft + stage.clientWidth / 2) / stage.scrollWidth, (stage.scrollTop + stage.clientHeight / 2) / stage.scrollHeight];
+  const x = (stage.scrollLeft + stage.clientWidth / 2) / stage.scrollWidth;
+  const y = (stage.scrollTop + stage.clientHeight / 2) / stage.scrollHeight;
   pair.style.width = `${width * factor}px`;
   pair.style.height = `${height * factor}px`;
   pair.classList.toggle("fitted", fitted);
   pair.classList.toggle("coarse", factor > 1);
-  stage.scrollLeft = middle[0] * stage.scrollWidth - stage.clientWidth / 2;
-  stage.scrollTop = middle[1] * stage.scrollHeight - stage.clientHeight / 2;
-  find("overlay").style.width = `${stage.clientWidth}px`;
-  split.style.width = `${Math.max(200, stage.clientWidth)}px`;
+  stage.scrollLeft = x * stage.scrollWidth - stage.clientWidth / 2;
+  stage.scrollTop = y * stage.scrollHeight - stage.clientHeight / 2;
+  for (const style of [find("overlay").style, split.style]) style.width = `${stage.clientWidth}px`;
+  find("overlay").style.height = `${stage.clientHeight}px`;
   divide();
 }
 

@@ -7,6 +7,8 @@ there is to say about it as JSON in the header ``Enlargement``. Nothing is kept.
 import io
 import json
 import secrets
+from fractions import Fraction
+from functools import partial
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -15,6 +17,7 @@ from igconv_sr.data.sample import VALIDATION_PHOTOGRAPHS
 from igconv_sr.demo.local import LocalHandler, Refusal, refusing
 from igconv_sr.demo.page import Page, content_security_policy
 from igconv_sr.demo.studio import METHODS, Enlarged, Studio
+from igconv_sr.errors import InputError
 from igconv_sr.scale import parse_scale
 from igconv_sr.upscale.reading import read_stream
 
@@ -27,17 +30,23 @@ _SAMPLE = VALIDATION_PHOTOGRAPHS[0]
 
 
 class DemoServer(ThreadingHTTPServer):
-    """Serves the page; each request has a thread, and pictures are enlarged one after the other.
+    """Serves the page; each request has a thread, and the studio's worker enlarges.
 
     Args:
         port: Of 127.0.0.1; 0 for any free one.
         page: The document.
         studio: Enlarges.
+
+    Raises:
+        InputError: If the port is taken.
     """
 
     def __init__(self, port: int, page: Page, studio: Studio) -> None:
         self.page, self.studio = page, studio
-        super().__init__((ADDRESS, port), _Handler)
+        try:
+            super().__init__((ADDRESS, port), _Handler)
+        except OSError as error:
+            raise InputError(f"port {port}: {error.strerror}; give another --port, or 0 for any free one") from error
 
     @property
     def address(self) -> str:
@@ -72,13 +81,15 @@ class _Handler(LocalHandler):
             with refusing(HTTPStatus.BAD_REQUEST):
                 scale = parse_scale(parse_qs(address.query).get("scale", [""])[0])
             content = self.body(LARGEST_UPLOAD)
-            with self.server.studio.turn:
-                self.check_connection()
-                with refusing(HTTPStatus.UNSUPPORTED_MEDIA_TYPE):
-                    picture = read_stream(io.BytesIO(content), "this file")
-                with refusing(HTTPStatus.UNPROCESSABLE_ENTITY):
-                    enlarged = self.server.studio.enlarge(picture, method, scale, self.check_connection)
+            enlarged = self.server.studio.do(partial(self._enlarge, content, method, scale))
             self.answer("image/png", enlarged.png, Enlargement=_as_json(enlarged))
+
+    def _enlarge(self, content: bytes, method: str, scale: Fraction) -> Enlarged:
+        self.check_connection()
+        with refusing(HTTPStatus.UNSUPPORTED_MEDIA_TYPE):
+            picture = read_stream(io.BytesIO(content), "this file")
+        with refusing(HTTPStatus.UNPROCESSABLE_ENTITY):
+            return self.server.studio.enlarge(picture, method, scale, self.check_connection)
 
 
 def _as_json(enlarged: Enlarged) -> str:

@@ -1,11 +1,13 @@
 """What the page asks for: a picture's bytes to the PNG of its enlargement, by the model or by bicubic interpolation."""
 
 import io
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from fractions import Fraction
+from queue import SimpleQueue
+from typing import NoReturn
 
 import torch
 
@@ -46,17 +48,32 @@ class Enlarged:
 class Studio:
     """A model and bicubic interpolation, for one picture at a time.
 
+    Requests come in threads of their own and leave their work to one thread, best the main one: signals interrupt it
+    there, and torch does not like to be left in another when the program ends.
+
     Args:
         net: The model, in eval mode.
         device: Where to compute.
-
-    Attributes:
-        turn: To be held while a picture is read and enlarged.
     """
 
     def __init__(self, net: SuperResolver, device: torch.device) -> None:
-        self.turn = threading.Lock()
         self._upscalers = {"model": Upscaler(net, device), "bicubic": Upscaler(Bicubic(), device)}
+        self._waiting: SimpleQueue[tuple[Callable[[], Enlarged], Future[Enlarged]]] = SimpleQueue()
+
+    def work(self) -> NoReturn:
+        """Does what is asked for, in the order in which it was, for ever."""
+        while True:
+            call, future = self._waiting.get()
+            try:
+                future.set_result(call())
+            except Exception as error:
+                future.set_exception(error)
+
+    def do(self, call: Callable[[], Enlarged]) -> Enlarged:
+        """Has the thread that works do something; gives, or raises, what it does."""
+        future: Future[Enlarged] = Future()
+        self._waiting.put((call, future))
+        return future.result()
 
     def enlarge(
         self, picture: Picture, method: str, scale: Fraction, progress: Callable[[float], object] = lambda _share: None
