@@ -1,13 +1,12 @@
 """A headless Chromium, driven through chromedriver by the W3C WebDriver protocol; no package is needed."""
 
 import base64
+import http.client
 import json
 import re
 import shutil
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,11 +35,12 @@ class Browser:
     """One session: a window with a profile of its own.
 
     Args:
-        session: Address of the session.
+        driver: Drives it.
+        session: Path of the session.
     """
 
-    def __init__(self, session: str) -> None:
-        self._session = session
+    def __init__(self, driver: "_Driver", session: str) -> None:
+        self._driver, self._session = driver, session
 
     def open(self, address: str, width: int = 1280, height: int = 900) -> None:
         """Opens a page in a view of that size, a phone's too."""
@@ -64,7 +64,12 @@ class Browser:
         """Drags the mouse between two places of an element, in shares of its size."""
         box = self.run(f"return document.querySelector({selector!r}).getBoundingClientRect().toJSON()")
         moves = [
-            {"type": "pointerMove", "duration": 0, "x": int(box["x"] + x * box["width"]), "y": int(box["y"] + y * box["height"])}
+            {
+                "type": "pointerMove",
+                "duration": 0,
+                "x": int(box["x"] + x * box["width"]),
+                "y": int(box["y"] + y * box["height"]),
+            }
             for x, y in (start, stop)
         ]
         actions = [moves[0], {"type": "pointerDown", "button": 0}, moves[1], {"type": "pointerUp", "button": 0}]
@@ -105,37 +110,49 @@ class Browser:
         return str(self._do("element", {"using": "css selector", "value": selector})[_ELEMENT])
 
     def _do(self, command: str, body: dict[str, Any]) -> Any:
-        return _request(f"{self._session}/{command}", body)
+        return self._driver.do("POST", f"{self._session}/{command}", body)
 
     def _ask(self, command: str) -> Any:
-        return _request(f"{self._session}/{command}")
+        return self._driver.do("GET", f"{self._session}/{command}")
 
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Browser]:
     """Starts Chromium with an empty profile, and ends it."""
-    driver = subprocess.Popen([str(DRIVER), "--port=0"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([str(DRIVER), "--port=0"], stdout=subprocess.PIPE, text=True)
     try:
-        assert driver.stdout is not None
-        started = next(found for line in driver.stdout if (found := re.search(r"successfully on port (\d+)", line)))
-        address = f"http://127.0.0.1:{started[1]}/session"
+        assert process.stdout is not None
+        ready = (re.search(r"successfully on port (\d+)", line) for line in process.stdout)
+        driver = _Driver(int(next(found[1] for found in ready if found)))
         options = {"binary": CHROMIUM, "args": [*_FLAGS, f"--user-data-dir={profile}"]}
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-        session = f"{address}/{_request(address, {'capabilities': {'alwaysMatch': wanted}})['sessionId']}"
+        session = driver.do("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
         try:
-            yield Browser(session)
+            yield Browser(driver, f"/session/{session}")
         finally:
-            _request(session, method="DELETE")
+            driver.do("DELETE", f"/session/{session}")
     finally:
-        driver.terminate()
-        driver.communicate(timeout=30)
+        process.terminate()
+        process.communicate(timeout=30)
 
 
-def _request(address: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
-    content = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(address, content, {"Content-Type": "application/json"}, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=120) as answer:
-            return json.load(answer)["value"]
-    except urllib.error.HTTPError as error:
-        raise AssertionError(json.load(error)["value"]["message"]) from error
+class _Driver:
+    """Speaks the protocol: JSON there and back.
+
+    Args:
+        port: Of 127.0.0.1.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    def do(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body))
+            answer = connection.getresponse()
+            value = json.load(answer)["value"]
+        finally:
+            connection.close()
+        assert answer.status == 200, value["message"]
+        return value
