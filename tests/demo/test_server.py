@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile  # of scikit-image
 import torch
-from kornia_rs.io import write_image_png_u16
+from kornia_rs.io import read_image_png_u16, write_image_png_u16
 from PIL import Image, ImageCms
 
 from demo_server import FACTS, Answer, as_png, demo_server, send, smooth
@@ -65,11 +66,17 @@ def test_bicubic_is_matlabs(server: DemoServer, scale: float) -> None:
     assert np.abs(found - expected).max() <= 1
 
 
-def test_depth_profile_and_orientation_are_kept(server: DemoServer, tmp_path: Path) -> None:
+def test_depth_profile_and_orientation_are_kept(server: DemoServer, net: SRNet, tmp_path: Path) -> None:
     deep = np.array(smooth(20, 30)).astype(np.uint16) * 257
     write_image_png_u16(str(tmp_path / "deep.png"), deep, "rgb")
-    answer = send(server, "POST", "/model?scale=2", (tmp_path / "deep.png").read_bytes())
-    assert answer.content[24] == 16, "bits, as the header of a PNG states them"
+    tifffile.imwrite(tmp_path / "deep.tif", deep, photometric="rgb")
+    found = []
+    for name in ("deep.png", "deep.tif"):
+        answer = send(server, "POST", "/model?scale=2", (tmp_path / name).read_bytes())
+        (tmp_path / "larger.png").write_bytes(answer.content)
+        found.append(read_image_png_u16(str(tmp_path / "larger.png"), "rgb"))
+    np.testing.assert_array_equal(found[0], net.upscale(deep, 2))
+    np.testing.assert_array_equal(found[1], found[0])
     profile, exif = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), Image.Exif()
     exif[0x0112] = 6
     (tmp_path / "turned.png").write_bytes(as_png(smooth(20, 30), icc_profile=profile, exif=exif))
@@ -132,6 +139,7 @@ def test_100_megabytes_are_refused_and_the_sender_learns_why(server: DemoServer)
         ("Content-Length: 10\r\nTransfer-Encoding: chunked", 411),
         ("Content-Length: -1", 400),
         ("Content-Length: 1e3", 400),
+        (f"Content-Length: {'9' * 5000}", 400),
     ],
 )
 def test_sizes_are_judged_before_anything_is_sent(server: DemoServer, headers: str, status: int) -> None:

@@ -5,6 +5,7 @@ headers, which pages cannot forge, tell: Host names the server as the page knows
 point at 127.0.0.1 is refused), Origin names the page that sends.
 """
 
+import re
 import select
 import socket
 from collections.abc import Iterator
@@ -94,7 +95,7 @@ class LocalHandler(BaseHTTPRequestHandler):
         stated = self.headers.get("Content-Length")
         if stated is None or "Transfer-Encoding" in self.headers:
             raise Refusal(HTTPStatus.LENGTH_REQUIRED, "the request must state its Content-Length, and not be chunked")
-        if not (stated.isascii() and stated.isdecimal()):
+        if not re.fullmatch(r"[0-9]{1,18}", stated):
             raise Refusal(HTTPStatus.BAD_REQUEST, f"Content-Length {stated!a} is not a number of bytes")
         if int(stated) > largest:
             raise Refusal(
