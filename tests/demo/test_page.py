@@ -160,13 +160,14 @@ def test_it_fits_a_phone_and_a_desktop(page: Browser, server: DemoServer, files:
     page.open(server.address, width)
     page.type("#file", str(files / "picture one.png"))
     page.wait("#result")
-    for zoom in ("fit", "4"):
+    for zoom in ("fit", "4", "fit"):
         page.run(f"zoom.value = {zoom!r}; zoom.dispatchEvent(new Event('change'))")
         needed, given = page.run("const root = document.documentElement; return [root.scrollWidth, root.clientWidth]")
         assert needed == given
-        line, slider, stage = page.run(
-            "const elements = ['line', 'split', 'stage'].map((id) => document.getElementById(id));"
+        line, slider, stage, pair = page.run(
+            "const elements = ['line', 'split', 'stage', 'pair'].map((id) => document.getElementById(id));"
             "return elements.map((element) => element.getBoundingClientRect().toJSON())"
         )
         assert stage["left"] <= line["left"] <= stage["right"]
+        assert zoom == "4" or stage["width"] == pair["width"]
         assert abs(line["left"] + line["width"] / 2 - (slider["left"] + slider["right"]) / 2) <= 1

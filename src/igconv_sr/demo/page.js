@@ -86,6 +86,7 @@ function resize() {
   const y = (stage.scrollTop + stage.clientHeight / 2) / stage.scrollHeight;
   pair.style.width = `${width * factor}px`;
   pair.style.height = `${height * factor}px`;
+  split.style.width = 0; // or the frame would stay as wide as it was
   pair.classList.toggle("fitted", fitted);
   pair.classList.toggle("coarse", factor > 1);
   stage.scrollLeft = x * stage.scrollWidth - stage.clientWidth / 2;
