@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from PIL import Image
 from igconv_sr.demo.page import Facts, Page
 from igconv_sr.demo.server import LARGEST_UPLOAD, DemoServer
 from igconv_sr.demo.studio import Studio
-from igconv_sr.network import SRNet
+from igconv_sr.network import SuperResolver
 
 FACTS = Facts("small", "edsr + igconv", [2, 3, 4], 1234567, "cpu")
 
@@ -51,15 +52,26 @@ class Answer(NamedTuple):
         return found
 
 
+class _Watched(DemoServer):
+    """Keeps what would be printed as a traceback."""
+
+    tracebacks: list[str]
+
+    def handle_error(self, *_where: object) -> None:
+        self.tracebacks.append(traceback.format_exc())
+
+
 @contextmanager
-def demo_server(net: SRNet, facts: Facts = FACTS) -> Iterator[DemoServer]:
-    """Serves on a free port."""
+def demo_server(net: SuperResolver, facts: Facts = FACTS) -> Iterator[DemoServer]:
+    """Serves on a free port; whatever it is sent, it must not stumble."""
     studio = Studio(net, torch.device("cpu"))
-    with DemoServer(0, Page(facts, LARGEST_UPLOAD), studio) as server:
+    with _Watched(0, Page(facts, LARGEST_UPLOAD), studio) as server:
+        server.tracebacks = []
         threading.Thread(target=studio.work, daemon=True).start()
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield server
         server.shutdown()
+        assert not server.tracebacks, "\n".join(server.tracebacks)
 
 
 def send(server: DemoServer, method: str, path: str, body: Any = None, **headers: str) -> Answer:

@@ -32,8 +32,8 @@ def test_it_says_where_it_is_and_ends_amid_its_work(tmp_path: Path) -> None:
         with pytest.raises(TimeoutError):  # it is at work
             answer.result(timeout=1)
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=30)
-        assert isinstance(answer.exception(timeout=30), ConnectionError)
+        out, err = process.communicate(timeout=60)
+        assert isinstance(answer.exception(timeout=60), ConnectionError)
     assert (process.returncode, out, err) == (0, "Ended\n", "")
 
 

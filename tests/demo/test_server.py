@@ -16,13 +16,14 @@ import tifffile  # of scikit-image
 import torch
 from kornia_rs.io import read_image_png_u16, write_image_png_u16
 from PIL import Image, ImageCms
+from torch import Tensor
 
 from demo_server import FACTS, Answer, as_png, demo_server, send, smooth
 from igconv_sr.demo.page import Facts
 from igconv_sr.demo.server import LARGEST_UPLOAD, DemoServer
 from igconv_sr.errors import InputError
 from igconv_sr.functional.imresize import imresize
-from igconv_sr.network import SRNet
+from igconv_sr.network import Bicubic, SRNet
 from saved_models import IGCONV_PLUS, save_model
 
 PNG = as_png(smooth(20, 30))
@@ -211,6 +212,26 @@ def test_no_file_is_left(server: DemoServer, tmp_path: Path, monkeypatch: pytest
     assert goes_on(server)
     assert send(server, "POST", "/model?scale=2", b"text").status == 415
     assert list(tmp_path.iterdir()) == []
+
+
+class Broken(Bicubic):
+    """Fails as no model should."""
+
+    def forward(self, *_: object) -> Tensor:
+        raise RuntimeError("it broke\nbadly")
+
+
+def test_a_failure_is_told_on_the_page_and_traced_in_the_terminal() -> None:
+    answers = []
+
+    def ask() -> None:
+        with demo_server(Broken()) as server:
+            answers.extend(send(server, "POST", f"/{method}?scale=2", PNG) for method in ("model", "bicubic"))
+
+    with pytest.raises(AssertionError, match=r"in forward\n.*it broke"):
+        ask()
+    assert [answer.status for answer in answers] == [500, 200]
+    assert answers[0].line == "the server failed: it broke badly; its terminal says where"
 
 
 class Tags(HTMLParser):

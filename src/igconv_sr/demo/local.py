@@ -8,8 +8,8 @@ point at 127.0.0.1 is refused), Origin names the page that sends.
 import re
 import select
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 
@@ -61,12 +61,11 @@ class LocalHandler(BaseHTTPRequestHandler):
     error_content_type = _TEXT
     error_message_format = "%(explain)s\n"
 
-    @contextmanager
-    def answering(self) -> Iterator[None]:
-        """Surrounds all that is done for a request: a foreign one is refused, and errors are answered in one line."""
+    def serve(self, request: Callable[[], None]) -> None:
+        """Does what is asked for, unless a foreign page asks; errors are answered in one line."""
         try:
             self._check_sender()
-            yield
+            request()
         except Refusal as refusal:
             self._refuse(refusal.status, refusal.line)
         except (ConnectionError, TimeoutError):
@@ -121,13 +120,14 @@ class LocalHandler(BaseHTTPRequestHandler):
             raise ConnectionAbortedError
 
     def _refuse(self, status: HTTPStatus, line: str) -> None:
-        self._send(status, _TEXT, f"{line}\n".encode(), {})
-        # Closing while something is unread would reset the connection, and the answer would be lost.
-        self.connection.shutdown(socket.SHUT_WR)
-        self.connection.settimeout(_SILENCE)
-        drained = 0
-        while drained < _LARGEST_DRAINED and (part := self.connection.recv(2**20)):
-            drained += len(part)
+        with suppress(OSError):  # of the connection: whoever asked has gone, or sends no more
+            self._send(status, _TEXT, f"{line}\n".encode(), {})
+            # Closing while something is unread would reset the connection, and the answer would be lost.
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(_SILENCE)
+            drained = 0
+            while drained < _LARGEST_DRAINED and (part := self.connection.recv(2**20)):
+                drained += len(part)
 
     def _send(self, status: HTTPStatus, content_type: str, content: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -59,30 +59,33 @@ class _Handler(LocalHandler):
 
     def do_GET(self) -> None:  # noqa: N802 (http.server's name)
         """Sends the page, or the sample."""
-        with self.answering():
-            path = urlsplit(self.path).path
-            if path == "/":
-                nonce = secrets.token_urlsafe()
-                policy = content_security_policy(nonce)
-                page = self.server.page.render(nonce)
-                self.answer("text/html; charset=utf-8", page, Content_Security_Policy=policy)
-            elif path == "/sample":
-                self.answer("image/png", _SAMPLE.read_bytes())
-            else:
-                raise Refusal(HTTPStatus.NOT_FOUND, f"nothing is here; the page is {self.server.address}")
+        self.serve(self._get)
 
     def do_POST(self) -> None:  # noqa: N802 (http.server's name)
         """Sends an enlargement."""
-        with self.answering():
-            address = urlsplit(self.path)
-            method = address.path.removeprefix("/")
-            if method not in METHODS:
-                raise Refusal(HTTPStatus.NOT_FOUND, f"pictures are sent to /{' or /'.join(METHODS)}")
-            with refusing(HTTPStatus.BAD_REQUEST):
-                scale = parse_scale(parse_qs(address.query).get("scale", [""])[0])
-            content = self.body(LARGEST_UPLOAD)
-            enlarged = self.server.studio.do(partial(self._enlarge, content, method, scale))
-            self.answer("image/png", enlarged.png, Enlargement=_as_json(enlarged))
+        self.serve(self._post)
+
+    def _get(self) -> None:
+        path = urlsplit(self.path).path
+        if path == "/":
+            nonce = secrets.token_urlsafe()
+            page, policy = self.server.page.render(nonce), content_security_policy(nonce)
+            self.answer("text/html; charset=utf-8", page, Content_Security_Policy=policy)
+        elif path == "/sample":
+            self.answer("image/png", _SAMPLE.read_bytes())
+        else:
+            raise Refusal(HTTPStatus.NOT_FOUND, f"nothing is here; the page is {self.server.address}")
+
+    def _post(self) -> None:
+        address = urlsplit(self.path)
+        method = address.path.removeprefix("/")
+        if method not in METHODS:
+            raise Refusal(HTTPStatus.NOT_FOUND, f"pictures are sent to /{' or /'.join(METHODS)}")
+        with refusing(HTTPStatus.BAD_REQUEST):
+            scale = parse_scale(parse_qs(address.query).get("scale", [""])[0])
+        content = self.body(LARGEST_UPLOAD)
+        enlarged = self.server.studio.do(partial(self._enlarge, content, method, scale))
+        self.answer("image/png", enlarged.png, Enlargement=_as_json(enlarged))
 
     def _enlarge(self, content: bytes, method: str, scale: Fraction) -> Enlarged:
         self.check_connection()
