@@ -24,7 +24,7 @@ def test_text(text: str, scale: float) -> None:
     assert parse_scale(text) == scale
 
 
-@pytest.mark.parametrize("text", ["0.5", "0", "-2", "65", "x3", "1/0", "nan", "inf", "", "1e999"])
+@pytest.mark.parametrize("text", ["0.5", "0", "-2", "65", "x3", "1/0", "nan", "inf", "", "1e999", "1E9999999999"])
 def test_text_that_is_no_scale_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="is not a number from 1 to 64"):
         parse_scale(text)

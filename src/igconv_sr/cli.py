@@ -30,6 +30,7 @@ COMMANDS = {
     "report": Command("report.command", "report", "Write the tables, figures and page of what was measured."),
     "bench": Command("bench", "bench", "Measure speed, as ratios against plain implementations."),
     "upscale": Command("upscale.command", None, "Enlarge pictures by a model."),
+    "demo": Command("demo.command", None, "Enlarge pictures on a page in the browser, on this machine only."),
     "compare": Command("compare", None, "Compare two evaluated runs image by image."),
     "cka": Command("analysis.cka", None, "Compare the layers of two encoders by linear CKA."),
     "filters": Command("analysis.filters", None, "Draw a model's kernels at any scale, and their spectra."),

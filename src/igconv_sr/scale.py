@@ -55,7 +55,8 @@ def parse_scale(text: str) -> Fraction:
         (Fraction(5, 2), Fraction(22, 7))
     """
     try:
-        scale = Fraction(text.strip())
+        # With an exponent a few letters could stand for a number of a billion digits.
+        scale = Fraction(0 if "e" in text.lower() else text.strip())
     except (ValueError, ZeroDivisionError):
         scale = Fraction(0)
     if not 1 <= scale <= LARGEST:

@@ -20,7 +20,7 @@ from igconv_sr.files import replacing
 from igconv_sr.functional.paired_size import output_size
 from igconv_sr.upscale.planning import Job
 from igconv_sr.upscale.png import Pixels
-from igconv_sr.upscale.reading import Picture, read_picture
+from igconv_sr.upscale.reading import Picture, read_picture, read_stream
 from igconv_sr.upscale.report import Report
 from igconv_sr.upscale.scales import Enlargement
 from igconv_sr.upscale.upscaler import Upscaler
@@ -189,11 +189,7 @@ def _read(job: Job) -> Picture:
         raise InputError(job.problem)
     if job.source is not None:
         return read_picture(job.source, job.name)
-    with tempfile.NamedTemporaryFile() as file:
-        for part in iter(lambda: sys.stdin.buffer.read(2**20), b""):
-            file.write(part)
-        file.flush()
-        return read_picture(Path(file.name), job.name)
+    return read_stream(sys.stdin.buffer, job.name)
 
 
 class _Rows:

@@ -4,6 +4,7 @@ Legend: B batch, C channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha; H
 """
 
 import weakref
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -38,7 +39,7 @@ def upscale(
     exact = parse_scale(str(scale))
     upscaler = _upscaler(net, tile, ensemble)
     if isinstance(image, Image.Image):
-        pixels = _enlarge(upscaler, torch.from_numpy(to_pixels(image)), exact).numpy()
+        pixels = enlarge(upscaler, torch.from_numpy(to_pixels(image)), exact).numpy()
         result = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
         result.info |= {key: image.info[key] for key in _KEPT if key in image.info}
         return result
@@ -58,7 +59,7 @@ def _enlarge_array(upscaler: Upscaler, image: "np.ndarray[Any, Any]", scale: Fra
             "[0,1], (H,W) or (H,W,C) with 1 to 4 channels"
         )
     native = np.ascontiguousarray(pixels, image.dtype.newbyteorder("="))
-    larger = _enlarge(upscaler, torch.from_numpy(native), scale).numpy()
+    larger = enlarge(upscaler, torch.from_numpy(native), scale).numpy()
     return larger[..., 0] if image.ndim == 2 else larger
 
 
@@ -70,13 +71,26 @@ def _enlarge_tensor(upscaler: Upscaler, image: Tensor, scale: Fraction) -> Tenso
             f"a tensor of {image.dtype} and shape {tuple(image.shape)} is no image; use uint8 or floating point in "
             "[0,1], (C,H,W) or (B,C,H,W) with 1 to 4 channels"
         )
-    larger = torch.stack([_enlarge(upscaler, one.detach().movedim(0, -1), scale).movedim(-1, 0) for one in images])
+    larger = torch.stack([enlarge(upscaler, one.detach().movedim(0, -1), scale).movedim(-1, 0) for one in images])
     return larger[0] if image.ndim == 3 else larger
 
 
-def _enlarge(upscaler: Upscaler, pixels: Tensor, scale: Fraction) -> Tensor:
+def enlarge(
+    upscaler: Upscaler, pixels: Tensor, scale: Fraction, progress: Callable[[float], object] = lambda _share: None
+) -> Tensor:
+    """Enlarges an image that fits into memory as a whole.
+
+    Args:
+        upscaler: The engine.
+        pixels: (H,W,C) uint8, uint16, or floating point in [0,1].
+        scale: r, from 1 to 64; where it is no fraction p/q, or not served, the result is resized from one nearby.
+        progress: As for :meth:`igconv_sr.upscale.upscaler.Upscaler.bands`.
+
+    Returns:
+        (r·H,r·W,C) of the same type on the same device.
+    """
     size = output_size(pixels.shape[0], pixels.shape[1], scale)
-    larger = torch.cat(list(upscaler.bands(pixels, computed_at(scale))))
+    larger = torch.cat(list(upscaler.bands(pixels, computed_at(scale), progress)))
     if larger.shape[:2] == size:
         return larger
     return torch.from_numpy(resized(larger.cpu().numpy(), size)).to(larger.device)

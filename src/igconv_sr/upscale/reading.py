@@ -12,8 +12,11 @@
 
 import io
 import os
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from kornia_rs.io import decode_image_png_u16, read_image_tiff_u16
@@ -100,6 +103,14 @@ def read_picture(path: Path, name: str) -> Picture:
                 raise
             except Exception as error:  # whatever else a damaged file makes Pillow's readers raise
                 raise InputError(f"cannot be decoded ({error!r})") from error
+
+
+def read_stream(stream: IO[bytes], name: str) -> Picture:
+    """As :func:`read_picture`, of what a stream holds; no file with a name is made of it."""
+    with tempfile.TemporaryFile() as file:
+        shutil.copyfileobj(stream, file, 2**20)
+        file.flush()
+        return read_picture(Path(f"/dev/fd/{file.fileno()}"), name)
 
 
 def _read(image: Image.Image, path: Path) -> Picture:
