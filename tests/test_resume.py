@@ -1,5 +1,6 @@
 """A training that is stopped in whatever way and continued is the training that was never stopped."""
 
+import json
 import resource
 import signal
 import subprocess
@@ -184,3 +185,19 @@ def test_a_finished_training_is_not_overwritten(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "already holds a training; continue it with ckpt_path=last" in done.stderr
     assert checkpoint(tmp_path, "run")["global_step"] == 3
+
+
+def test_killed_after_the_last_step_it_still_writes_its_results(tmp_path: Path) -> None:
+    photographs(tmp_path / "pictures")
+    once = options(tmp_path, "run", "trainer.max_steps=3")
+    succeed(*once, cwd=tmp_path)
+    left = ("results.csv", "results_per_image.csv", "model.safetensors", "cost.json")
+    before = {name: (tmp_path / "run" / name).read_bytes() for name in left}
+    for name in left:
+        (tmp_path / "run" / name).unlink()
+    succeed(*once, "ckpt_path=last", cwd=tmp_path)
+    for name in left[:3]:
+        assert (tmp_path / "run" / name).read_bytes() == before[name], name
+    cost, earlier = json.loads((tmp_path / "run" / "cost.json").read_text()), json.loads(before["cost.json"])
+    assert (cost["steps"], cost["device"]) == (3, earlier["device"])
+    assert 0 < cost["train_seconds"] <= earlier["train_seconds"]

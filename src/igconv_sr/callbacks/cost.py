@@ -90,8 +90,12 @@ class TrainingCost(Callback):
         self._logged_at = (trainer.global_step, now)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Adds up."""
+        """Stops the clock."""
         self._seconds, self._running_since = self._total(), None
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Adds up; also where a checkpoint of the last step left no step to train."""
+        self._device = pl_module.device
         own = torch.tensor(self._peak(), device=self._device)
         self.cost = Cost(
             device=_device_name(self._device),

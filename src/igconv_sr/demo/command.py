@@ -1,7 +1,6 @@
 """``igconv-sr demo``: the page, served until Ctrl-C or SIGTERM."""
 
 import argparse
-import os
 import signal
 import threading
 from collections.abc import Sequence
@@ -24,7 +23,6 @@ def main(arguments: Sequence[str]) -> None:
     """
     options = _parser().parse_args(arguments)
     weights = find_weights(options.weights)
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # memory is measured by torch's profiler, which is talkative
     # Not before the flags are known to be right: torch takes seconds.
     from igconv_sr.checkpoint import load_with_card
     from igconv_sr.console import quieten
