@@ -20,6 +20,8 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "EDSR": {"num_feat": 8, "num_block": 1},
     "SMFANet": {"dim": 8, "n_blocks": 1},
     "SwinIR": {"embed_dim": 12, "depths": [2], "num_heads": [2], "window_size": 8},
+    "SRFormer": {"embed_dim": 16, "depths": [2], "num_heads": [2], "window_size": 4},
+    "HAT": {"embed_dim": 16, "depths": [2], "num_heads": [2], "window_size": 4},
     "MambaIR": {"embed_dim": 12, "depths": [1]},
 }
 
@@ -94,11 +96,14 @@ def test_one_onnx_file_serves_all_its_scales_and_any_size(weights: Path, capsys:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("weights", "sizes"),
-    [("SMFANet", [(1, 8, 16), (2, 40, 24)]), ("SwinIR", [(1, 19, 27), (2, 5, 64), (1, 1, 1)])],
+    [
+        ("SMFANet", [(1, 8, 16), (2, 40, 24)]),
+        *((name, [(1, 19, 27), (2, 5, 64), (1, 1, 1)]) for name in ("SwinIR", "SRFormer", "HAT")),
+    ],
     indirect=["weights"],
 )
 def test_onnx_of_encoders_that_pool_or_pad(weights: Path, sizes: list[tuple[int, int, int]]) -> None:
-    """SMFANet serves multiples of its pooling; the windows of SwinIR are padded inside the file."""
+    """SMFANet serves multiples of its pooling; windows are padded inside the file."""
     export(weights, "--format", "onnx", "--scales", "3")
     session = onnx_session(weights.parent / "net_x3.onnx")
     for size in sizes:
