@@ -4,6 +4,7 @@ import argparse
 from typing import NoReturn
 
 from igconv_sr.launch import exit_with
+from igconv_sr.weights import DEFAULT_NAME, weight_names
 
 
 class FlagParser(argparse.ArgumentParser):
@@ -16,6 +17,17 @@ class FlagParser(argparse.ArgumentParser):
 
     def __init__(self, command: str, description: str) -> None:
         super().__init__(prog=f"igconv-sr {command}", description=description)
+
+    def add_model(self) -> None:
+        """Adds ``--weights`` and ``--device``."""
+        self.add_argument(
+            "--weights",
+            default=DEFAULT_NAME,
+            metavar="FILE|NAME",
+            help=f".safetensors, .ckpt or the authors' .pth, or packaged ones ({', '.join(weight_names())}; default: "
+            "%(default)s)",
+        )
+        self.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
 
     def error(self, message: str) -> NoReturn:
         """Prints the mistake and exits."""

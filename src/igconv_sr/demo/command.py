@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from igconv_sr.flags import FlagParser
-from igconv_sr.weights import DEFAULT_NAME, find_weights, weight_names
+from igconv_sr.weights import find_weights
 
 if TYPE_CHECKING:
     from igconv_sr.demo.server import DemoServer
@@ -63,14 +63,7 @@ def _parser() -> FlagParser:
         "Serves a page to this machine's browsers: drop a picture, choose a scale, and compare the model with bicubic "
         "interpolation. Pictures stay on this machine, and none is kept.",
     )
-    names = ", ".join(weight_names()) or "none in this version"
-    parser.add_argument(
-        "--weights",
-        default=DEFAULT_NAME,
-        metavar="FILE|NAME",
-        help=f".safetensors, .ckpt or the authors' .pth, or packaged ones ({names}; default: %(default)s)",
-    )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
+    parser.add_model()
     parser.add_argument(
         "--port", type=_port, default=_PORT, help="of 127.0.0.1; 0 for any free one (default: %(default)s)"
     )

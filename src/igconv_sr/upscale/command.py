@@ -10,7 +10,7 @@ from igconv_sr.flags import FlagParser
 from igconv_sr.scale import parse_scale
 from igconv_sr.upscale.planning import FORMATS, plan
 from igconv_sr.upscale.scales import Enlargement
-from igconv_sr.weights import DEFAULT_NAME, find_weights, weight_names
+from igconv_sr.weights import find_weights
 
 _SCALE = Fraction(2)
 
@@ -68,14 +68,7 @@ def _parser() -> FlagParser:
     size.add_argument("--scale", type=_scale, metavar="R", help="3, 2.5 or 22/7 (default: 2)")
     size.add_argument("--width", type=_pixels, metavar="PIXELS", help="of the result; the height follows")
     size.add_argument("--height", type=_pixels, metavar="PIXELS", help="of the result; the width follows")
-    names = ", ".join(weight_names()) or "none in this version"
-    parser.add_argument(
-        "--weights",
-        default=DEFAULT_NAME,
-        metavar="FILE|NAME",
-        help=f".safetensors, .ckpt or the authors' .pth, or packaged ones ({names}; default: %(default)s)",
-    )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
+    parser.add_model()
     parser.add_argument(
         "--precision", choices=("single", "half"), default="single", help="half is faster where the device has it"
     )

@@ -28,6 +28,5 @@ def find_weights(name_or_path: str | Path) -> Path:
     names = weight_names()
     if str(name_or_path) in names:
         return _FOLDER / f"{name_or_path}{_SUFFIX}"
-    packaged = f"the packaged weights are {', '.join(names)}" if names else "no weights come with this version"
     hint = did_you_mean(str(name_or_path), names)
-    raise InputError(f"checkpoint {path} does not exist, and {packaged}{hint}; name a file of weights")
+    raise InputError(f"checkpoint {path} does not exist, and the packaged weights are {', '.join(names)}{hint}")
