@@ -153,23 +153,29 @@ def test_peak_memory_is_what_is_held_at_once() -> None:
     assert 2 * size <= peak_bytes(call) < 2.1 * size
 
 
-def fill(size: int) -> None:
+def fill(size: int, meeting: Path, processes: int) -> None:
+    """Holds memory until all processes do, and a little longer."""
     held = bytearray(size)
     held[::4096] = b"x" * len(held[::4096])
-    time.sleep(0.2)
+    (meeting / str(os.getpid())).touch()
+    end = time.monotonic() + 60
+    while len(list(meeting.iterdir())) < processes:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    time.sleep(0.3)
 
 
-def test_peak_memory_of_processes_is_what_all_hold_at_once() -> None:
+def test_peak_memory_of_processes_is_what_all_hold_at_once(tmp_path: Path) -> None:
     size = 40 * 2**20
+    processes = 1 + min(2, len(os.sched_getaffinity(0)))
 
     def call() -> None:
         with worker_pool(2) as pool:
-            jobs = [pool.submit(fill, size) for _ in range(2)]
-            fill(size)
+            jobs = [pool.submit(fill, size, tmp_path, processes) for _ in range(2)]
+            fill(size, tmp_path, processes)
             for job in jobs:
                 job.result()
 
-    processes = 1 + min(2, len(os.sched_getaffinity(0)))
     assert processes * size <= peak_bytes_of_processes(call) < processes * size + 60 * 2**20
 
 

@@ -319,7 +319,7 @@ def test_three_at_once_download_once_and_agree(host: Host, arguments: Callable[.
 def test_interrupted_by_the_user(
     host: Host, arguments: Callable[..., list[str]], prepared: Prepare, tmp_path: Path
 ) -> None:
-    host.pause = 0.01
+    host.pause = 1
     process = start(arguments("tiny"), tmp_path / "output")
     end = time.monotonic() + 30
     while not host.seen:
