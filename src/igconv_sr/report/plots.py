@@ -70,6 +70,10 @@ def cost_table(group: Served, protocol: str, data: str, efficiency: Sequence[Row
     return Table(f"{scales_in_words(group.scales)}, trained on {data}, protocol {protocol}", headings, rows, note)
 
 
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
 def scatters(group: Served, where: str, start: str, efficiency: Sequence[Row], labels: Labels) -> Iterator[Picture]:
     """Quality against parameters, hours of training and latency, per encoder and benchmark."""
     for model in dict.fromkeys(family.name_of.model for family in group.families):
@@ -82,7 +86,7 @@ def scatters(group: Served, where: str, start: str, efficiency: Sequence[Row], l
                 figure = draw_scatter(points, title, f"PSNR Y on {benchmark[0]} in dB")
                 scales = scales_in_words(group.scales)
                 caption = f"{model}: PSNR on {benchmark[0]}, mean over {scales}, against {title} ({where})."
-                alt = f"{caption} " + "; ".join(f"{p.label}: {p.y:.2f} dB at {p.x:,.4g}" for p in points)
+                alt = f"{caption} " + "; ".join(f"{p.label}: {p.y:.2f} dB at {_short(p.x)}" for p in points)
                 yield picture(figure, f"{start}-{slug(model)}-{slug(benchmark[0])}-{short}", caption, alt)
 
 
