@@ -257,6 +257,7 @@ def test_leftovers_of_a_killed_unpacking_are_not_mixed_in(prepared: Prepare, tmp
 
 def in_a_child(arguments: list[str], output: Path, limit: int | None = None) -> None:
     """Runs the command in a forked process, where all modules are loaded already."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background of a shell
     if limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     try:
