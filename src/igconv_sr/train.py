@@ -7,7 +7,7 @@ from typing import Any
 import hydra
 from hydra.utils import get_class, instantiate
 from lightning.pytorch import Callback, Trainer, seed_everything
-from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor
+from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
@@ -15,6 +15,7 @@ from igconv_sr.callbacks import (
     LAST,
     GracefulStop,
     ImagePanels,
+    MovingAverage,
     ScaleSteps,
     StepFile,
     StepProgress,
@@ -175,8 +176,7 @@ def _callbacks(config: DictConfig, data: MixedScaleData, folder: Path, every_n_s
         GracefulStop(folder / f"{LAST}.ckpt"),
     ]
     if config.optim.ema_decay is not None:
-        # Averaging buffers would destroy integer ones (Lightning's default).
-        callbacks.insert(0, EMAWeightAveraging(decay=config.optim.ema_decay, use_buffers=False))
+        callbacks.insert(0, MovingAverage(config.optim.ema_decay))
     return callbacks
 
 

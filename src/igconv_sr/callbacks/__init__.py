@@ -1,5 +1,6 @@
 """What a training does besides its steps."""
 
+from igconv_sr.callbacks.average import MovingAverage
 from igconv_sr.callbacks.checkpoints import LAST, checkpoints
 from igconv_sr.callbacks.cost import TrainingCost
 from igconv_sr.callbacks.image_panels import ImagePanels
@@ -13,6 +14,7 @@ __all__ = [
     "LAST",
     "GracefulStop",
     "ImagePanels",
+    "MovingAverage",
     "ScaleSteps",
     "StepFile",
     "StepProgress",
