@@ -37,4 +37,4 @@ class MovingAverage(WeightAveraging):
     @torch.no_grad()
     def _update(self, average: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor) -> None:
         del updates  # on the device, which would have to be waited for; it is the step of the last update
-        torch._foreach_lerp_(average, current, 1 - self.decay_of(self._latest_update_step))
+        torch._foreach_lerp_([*average], [*current], 1 - self.decay_of(self._latest_update_step))

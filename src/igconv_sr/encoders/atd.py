@@ -72,8 +72,8 @@ class CategoryAttention(nn.Module):
         """Maps (B,L,3C) and the attention to the tokens (B,L,M) to (B,L,C)."""
         length = qkv.shape[1]
         group = min(length, self.category_size)
-        # The released code sorts without keeping the order of equal keys. So must we: it decides who shares a group.
-        order = attention.argmax(dim=-1).sort(dim=-1, stable=False).indices
+        # The order of equal keys decides who shares a group. A GPU keeps it, hence so did the published runs.
+        order = attention.argmax(dim=-1).sort(dim=-1, stable=True).indices
         filled = torch.cat((order, order[:, length - (-length % group) :].flip(1)), dim=1)
         grouped = qkv.gather(1, filled.unsqueeze(-1).expand(-1, -1, qkv.shape[-1]))
         q, k, v = rearrange(grouped, "B (G n) (s h d) -> s B G h n d", n=group, s=3, h=self.heads)
