@@ -1,12 +1,13 @@
 """Weights come back as they were written; files that are not ours say so in one line and run nothing."""
 
+import copy
 import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import igconv_sr
 from igconv_sr.card import ModelCard
@@ -61,6 +62,19 @@ def test_networks_come_back_with_equal_outputs(tmp_path: Path, small_net: SRNet,
     lr = torch.rand(2, 3, 5, 7)
     for scale in (2, 3, 4, 6):
         assert torch.equal(igconv_sr.load(str(path))(lr, scale), small_net(lr, scale))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_half_precision_on_disk_is_single_precision_in_use(tmp_path: Path, small_net: SRNet, suffix: str) -> None:
+    lr, expected = torch.rand(1, 3, 5, 7), small_net.state_dict()
+    path = write(tmp_path / f"half.{suffix}", copy.deepcopy(small_net).half(), card().to_json())
+    loaded, its_card = load_with_card(path)
+    for key, value in loaded.state_dict().items():
+        assert value.dtype == torch.float32
+        assert torch.equal(value, expected[key].half().float())
+    assert 0 < (loaded(lr, 3) - small_net(lr, 3)).abs().max() < 1e-2
+    save_safetensors(loaded, its_card, tmp_path / "again.safetensors")
+    assert {value.dtype for value in load_file(tmp_path / "again.safetensors").values()} == {torch.float32}
 
 
 def test_save_safetensors_writes_what_load_reads(tmp_path: Path, small_net: SRNet) -> None:

@@ -32,13 +32,14 @@ def load(path: str | Path, assume: Mapping[str, Any] | None = None) -> SRNet:
     """Reads a network from a file of this package or from weights that the authors released.
 
     Args:
-        path: ``.ckpt`` or ``.safetensors`` of this package, the authors' ``.pth``, or the name of packaged weights.
+        path: ``.ckpt`` or ``.safetensors`` of this package, the authors' ``.pth``, or the name of packaged weights:
+            ``photo``, the better one, or ``photo-small``, the quick one.
         assume: For a ``.pth``: values of arguments that its weights do not show, such as ``{"max_scale": 8}``,
             instead of the published ones; see :mod:`igconv_sr.recognise`.
 
     Returns:
-        The network in eval mode; ``net(lr, scale)`` takes and gives RGB in [0,1], (B,3,H,W). A checkpoint trained
-        with a moving average gives the averaged weights.
+        The network in eval mode and float32, also from a file in half precision; ``net(lr, scale)`` takes and gives
+        RGB in [0,1], (B,3,H,W). A checkpoint trained with a moving average gives the averaged weights.
 
     Raises:
         InputError: If the file is missing, damaged or of another kind.

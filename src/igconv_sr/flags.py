@@ -4,7 +4,10 @@ import argparse
 from typing import NoReturn
 
 from igconv_sr.launch import exit_with
-from igconv_sr.weights import DEFAULT_NAME, weight_names
+from igconv_sr.weights import default_words, weight_names
+
+MODEL_FILES = f".safetensors, .ckpt or the authors' .pth, or the name of packaged weights ({', '.join(weight_names())})"
+"""What commands read a model from."""
 
 
 class FlagParser(argparse.ArgumentParser):
@@ -22,10 +25,8 @@ class FlagParser(argparse.ArgumentParser):
         """Adds ``--weights`` and ``--device``."""
         self.add_argument(
             "--weights",
-            default=DEFAULT_NAME,
             metavar="FILE|NAME",
-            help=f".safetensors, .ckpt or the authors' .pth, or packaged ones ({', '.join(weight_names())}; default: "
-            "%(default)s)",
+            help=f"{MODEL_FILES} (default: {default_words()})",
         )
         self.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
 

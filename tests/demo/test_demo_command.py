@@ -37,6 +37,19 @@ def test_it_says_where_it_is_and_ends_amid_its_work(tmp_path: Path) -> None:
     assert (process.returncode, out, err) == (0, "Ended\n", "")
 
 
+@pytest.mark.slow
+def test_without_weights_it_says_which_it_takes(tmp_path: Path) -> None:
+    process = start("demo", "--port", "0", "--device", "cpu", cwd=tmp_path)
+    assert process.stdout is not None
+    line, address = process.stdout.readline(), process.stdout.readline()
+    assert line.startswith("Model photo-small: the default on a CPU, where photo is better"), process.communicate()
+    server = http.client.HTTPConnection(urlsplit(address.split()[1]).netloc, timeout=60)
+    server.request("GET", "/")
+    assert "<strong>photo-small</strong> (edsr_small + igconv_plus," in server.getresponse().read().decode()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 0
+
+
 @pytest.mark.parametrize("port", ["65536", "-1", "any"])
 def test_ports_that_cannot_be(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:

@@ -133,6 +133,16 @@ def test_safetensors_hold_all_scales(weights: Path) -> None:
         assert_equal(load(weights.parent / "out" / "net.safetensors")(lr, 5), weights, lr, 5)
 
 
+def test_without_weights_it_takes_those_of_upscale_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command.main(["--format", "safetensors", "-o", str(tmp_path)])
+    name = "photo" if torch.cuda.is_available() else "photo-small"
+    assert capsys.readouterr().out.startswith(f"Model {name}: the default on a ")
+    found, expected = load(tmp_path / f"{name}.safetensors").state_dict(), load(name).state_dict()
+    assert all(torch.equal(found[key], value) for key, value in expected.items())
+
+
 def test_nothing_is_overwritten_unless_asked(weights: Path) -> None:
     (weights.parent / "net_x2.pt2").write_text("mine")
     with pytest.raises(InputError, match=r"net_x2\.pt2 exists already"):

@@ -87,6 +87,6 @@ def test_a_name_that_is_no_file_is_looked_up(tmp_path: Path, monkeypatch: pytest
 
 
 def test_importing_the_package_is_cheap() -> None:
-    code = "import sys, igconv_sr; print('torch' in sys.modules, 'PIL' in sys.modules)"
+    code = "import sys, igconv_sr, igconv_sr.weights; print('torch' in sys.modules, 'PIL' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False False\n"

@@ -231,11 +231,25 @@ def test_a_model_with_fixed_scales_is_asked_for_a_larger_one() -> None:
         Upscaler(net).prepare(Fraction(7, 2))
 
 
-def test_below_its_training_a_model_is_asked_for_the_least_scale_of_it() -> None:
-    net, told = SRNet(EDSR(4, 1), partial(IGConv, hidden_dim=8), scales=(2.5, 4)).eval(), []
-    upscaler = Upscaler(net, say=told.append)
-    assert [upscaler.prepare(Fraction(scale)).scale for scale in ("1.5", "2.5", "3")] == [2.5, 2.5, 3]
-    assert told == ["The model was not trained below ×2.5: ×1.5 is computed at ×2.5 and reduced"]
+@pytest.mark.parametrize("least_and_more", [(1.5, 2, 3, 4), (2.5, 4)])
+def test_below_its_training_a_model_is_asked_for_the_least_scale_of_it(least_and_more: tuple[float, ...]) -> None:
+    net, told = SRNet(EDSR(4, 1), partial(IGConv, hidden_dim=8), scales=least_and_more).eval(), []
+    upscaler, least = Upscaler(net, say=told.append), least_and_more[0]
+    asked = (Fraction("1.25"), Fraction(least), Fraction(3))
+    assert [upscaler.prepare(scale).scale for scale in asked] == [least, least, 3]
+    assert told == [f"The model was not trained below ×{least}: ×1.25 is computed at ×{least} and reduced"]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("scale", ["3/2", "8/5", "2"])
+def test_down_to_a_least_scale_below_2_the_network_is_used_directly(scale: str) -> None:
+    torch.manual_seed(0)
+    net, told = SRNet(EDSR(8, 1), partial(IGConv, hidden_dim=8), scales=(1.5, 2, 3, 4)).eval(), []
+    pixels, exact = picture(10, 20), Fraction(scale)
+    larger = whole(net, pixels, exact, say=told.append)
+    expected = net(pixels.movedim(-1, 0)[None], float(exact))[0].movedim(0, -1).clamp(0, 1)
+    torch.testing.assert_close(larger, expected, rtol=0, atol=1e-5)
+    assert told == []
 
 
 def test_transparent_colours_do_not_bleed() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from igconv_sr.analysis import arguments
 from igconv_sr.analysis.outputs import output_folder, print_files, save_figure, write_table
 from igconv_sr.errors import InputError
-from igconv_sr.flags import FlagParser
+from igconv_sr.flags import MODEL_FILES, FlagParser
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -139,7 +139,7 @@ def _parser() -> FlagParser:
         "Draws PSNR on luma (protocol standard) over the scale, for models and bicubic. Scales that a model was "
         "trained for are marked; those that it cannot serve are left out of its curve, and named.",
     )
-    parser.add_argument("weights", type=Path, nargs="+", metavar="WEIGHTS", help=".ckpt, .safetensors or released .pth")
+    parser.add_argument("weights", type=Path, nargs="+", metavar="WEIGHTS", help=MODEL_FILES)
     parser.add_argument(
         "--benchmarks", type=Path, nargs="+", required=True, metavar="DIR", help="folders that hold HR/, or HR images"
     )

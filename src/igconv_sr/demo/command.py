@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from igconv_sr.flags import FlagParser
-from igconv_sr.weights import find_weights
+from igconv_sr.weights import default_weights, find_weights
 
 if TYPE_CHECKING:
     from igconv_sr.demo.server import DemoServer
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> None:
         igconv_sr.errors.InputError: If weights, device or port are wrong.
     """
     options = _parser().parse_args(arguments)
-    weights = find_weights(options.weights)
+    named = None if options.weights is None else find_weights(options.weights)
     # Not before the flags are known to be right: torch takes seconds.
     from igconv_sr.checkpoint import load_with_card
     from igconv_sr.console import quieten
@@ -33,6 +33,10 @@ def main(arguments: Sequence[str]) -> None:
 
     quieten()
     device = choose_device(options.device)
+    default = default_weights(device.type)
+    if named is None:
+        print(default.remark, flush=True)
+    weights = named or default.path
     net, card = load_with_card(weights)
     facts = Facts(
         name=weights.stem,

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from igconv_sr.errors import InputError
-from igconv_sr.flags import FlagParser
+from igconv_sr.flags import MODEL_FILES, FlagParser
+from igconv_sr.weights import default_weights, default_words
 
 if TYPE_CHECKING:
     from igconv_sr.card import ModelCard
@@ -24,6 +25,8 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     if options.one_file and options.format != "onnx":
         raise InputError("--one-file holds several scales in one ONNX file; it needs --format onnx")
+    if options.weights is None:
+        options.weights = _default_weights()
     targets = _targets(options)
     for path in targets.values():
         if path.exists() and not options.overwrite:
@@ -33,6 +36,15 @@ def main(arguments: Sequence[str]) -> None:
 
     net, card = load_with_card(options.weights)
     _EXPORTS[options.format](net, card, targets)
+
+
+def _default_weights() -> Path:
+    """Those that ``igconv-sr upscale`` takes on this machine."""
+    from igconv_sr.upscale.device import choose_device
+
+    default = default_weights(choose_device("auto").type)
+    print(default.remark)
+    return default.path
 
 
 def _targets(options: argparse.Namespace) -> dict[str, Path]:
@@ -117,7 +129,13 @@ def _parser() -> FlagParser:
         "Writes a model for other programs: ONNX (checked in onnxruntime), a torch.export program (pt2), safetensors "
         "of this package, or a file that spandrel reads, for chaiNNer and ComfyUI (SwinIR, SRFormer, ATD with IGConv).",
     )
-    parser.add_argument("weights", type=Path, help=".ckpt or .safetensors of ours, or the authors' .pth")
+    parser.add_argument(
+        "weights",
+        type=Path,
+        nargs="?",
+        metavar="WEIGHTS",
+        help=f"{MODEL_FILES}; without it {default_words()}, as for upscale",
+    )
     parser.add_argument("-o", "--output", type=Path, default=Path(), metavar="DIR", help="folder to write into")
     parser.add_argument("--format", choices=FORMATS, required=True, help="kind of file")
     parser.add_argument(

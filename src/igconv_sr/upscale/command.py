@@ -10,7 +10,7 @@ from igconv_sr.flags import FlagParser
 from igconv_sr.scale import parse_scale
 from igconv_sr.upscale.planning import FORMATS, plan
 from igconv_sr.upscale.scales import Enlargement
-from igconv_sr.weights import find_weights
+from igconv_sr.weights import default_weights, find_weights
 
 _SCALE = Fraction(2)
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     sized = options.width is not None or options.height is not None
     enlargement = Enlargement(options.scale if options.scale or sized else _SCALE, options.width, options.height)
-    weights = find_weights(options.weights)
+    named = None if options.weights is None else find_weights(options.weights)
     jobs = plan(options.inputs, options.output, enlargement.mark, options.format)
     to_stdout = any(job.target is None for job in jobs)
     if to_stdout and sys.stdout.isatty():
@@ -40,8 +40,11 @@ def main(arguments: Sequence[str]) -> None:
 
     quieten()
     device = choose_device(options.device)
-    net = load(weights)
+    default = default_weights(device.type)
+    net = load(named or default.path)
     with Report(len(jobs), to_stdout) as report:
+        if named is None:
+            report.say(default.remark)
         upscaler = Upscaler(net, device, options.tile, options.ensemble, options.precision == "half", report.say)
         Batch(upscaler, enlargement, report, options.overwrite).run(jobs)
     report.summary()
