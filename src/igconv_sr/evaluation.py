@@ -41,7 +41,8 @@ class Evaluation(LightningModule):
         """Moves the networks to the device, in full precision."""
         # The trainer takes the module back to the CPU before the scores are gathered.
         self.place = self.device
-        self.net, self.perceptual = (network.to(self.device) for network in self.kept)
+        net, perceptual = self.kept
+        self.net, self.perceptual = net.to(self.device), perceptual.to(self.device)
 
     def test_step(self, batch: BenchmarkItem, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's hook)
         """Scores one image."""

@@ -18,6 +18,17 @@ _LEAST = 8
 _MARKS = re.compile(r"(\+ensemble)?(?:\+tile(\d+)(?:-overlap(\d+))?)?")
 
 
+def marks_of(protocol: str) -> str:
+    """What follows the name of a protocol, as :attr:`Inference.marks` writes it.
+
+    Example:
+        >>> marks_of("standard+tile256"), marks_of("standard")
+        ('+tile256', '')
+    """
+    _, plus, marks = protocol.partition("+")
+    return plus + marks
+
+
 @dataclass(frozen=True)
 class Inference:
     """Whole images by a single pass, unless asked otherwise.

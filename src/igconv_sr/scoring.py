@@ -78,10 +78,9 @@ class Scoring:
 
     def _score(self, net: SuperResolver, item: BenchmarkItem) -> tuple[ScoreCollector, str]:
         asked = self.way(item.benchmark, item.scale)
-        collector, used = within_memory(lambda way: self._collect(net, item, way), asked, _size(item))
+        collector, used = within_memory(lambda way: self._collect(net, item, way), asked, item.lr_size, item.title)
         if used != asked:
-            image = f"{item.name} of {item.benchmark} at ×{item.scale:g}"
-            self._ways[self._cell_of(item.benchmark, item.scale)] = Way(used, image)
+            self._ways[self._cell_of(item.benchmark, item.scale)] = Way(used, item.title)
         return collector, self._name + used.marks
 
     def _collect(self, net: SuperResolver, item: BenchmarkItem, way: Inference) -> ScoreCollector:
@@ -131,7 +130,7 @@ class Scoring:
             if self._told.get(cell) != way:
                 whose = "all images are" if cell is None else "its images at that scale are"
                 say(
-                    f"Memory ran out at {way.image}: {whose} scored in tiles of {way.inference.tile} pixels, by protocol "
+                    f"Memory ran out at {way.image}: {whose} scored in tiles of {_tile(way)} pixels, protocol "
                     f"{self._name}{way.inference.marks}"
                 )
         self._told = dict(self._ways)
@@ -145,8 +144,3 @@ def _finished(collector: ScoreCollector, protocol: str) -> ImageScore:
 def _tile(way: Way) -> int:
     assert way.inference.tile is not None
     return way.inference.tile
-
-
-def _size(item: BenchmarkItem) -> tuple[int, int]:
-    height, width = item.lr.shape[-2:]
-    return height, width

@@ -45,6 +45,17 @@ class BenchmarkItem(NamedTuple):
     hr: Tensor
     gray: bool
 
+    @property
+    def title(self) -> str:
+        """The image in words."""
+        return f"{self.name} of {self.benchmark} at ×{self.scale:g}"
+
+    @property
+    def lr_size(self) -> tuple[int, int]:
+        """H and W."""
+        height, width = self.lr.shape[-2:]
+        return height, width
+
     def to(self, device: torch.device) -> Self:
         """The same on a device."""
         return self._replace(lr=self.lr.to(device), hr=self.hr.to(device))

@@ -76,7 +76,7 @@ class ScoreCollector:
         try:
             values = self.protocol.score(sr, item.hr.double() / 255, item.scale, item.gray)
         except InputError as error:
-            raise InputError(f"{item.name} of {item.benchmark} at ×{item.scale:g}: {error}") from error
+            raise InputError(f"{item.title}: {error}") from error
         nothing = torch.empty(0)
         self._scored.append((item._replace(lr=nothing, hr=nothing), {**values, **(more or {})}))
 
