@@ -1,5 +1,6 @@
 """Gathers and logs what a validation gave."""
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
@@ -31,7 +32,8 @@ class ValidationScores(Callback):
         pl_module.log_dict(_values(means, kind), sync_dist=True)
         if kind:
             # What checkpoints are chosen by goes by one name, but into no table or curve.
-            pl_module.log_dict(_values(means, ""), sync_dist=True, logger=False)
+            chosen_by = _values(means, "")
+            trainer.callback_metrics.update({name: torch.tensor(value) for name, value in chosen_by.items()})
 
 
 def _values(scores: list[Score], kind: str) -> dict[str, float]:
