@@ -70,9 +70,7 @@ def test_a_validation_image_without_its_pair_is_named_before_the_training(tmp_pa
     missing = root / "LR_bicubic" / "X3" / "picture0x3.png"
     Image.new("RGB", (20, 21)).save(missing)
     data: FolderData = folder_data(root, "data.degradation=paired")
-    with pytest.raises(
-        InputError, match=r"picture0x3\.png has 21×20 pixels; for ×3 of .*picture0\.png it must have 21×21"
-    ):
+    with pytest.raises(InputError, match=r"picture0x3\.png has 21×20 pixels; for ×3 of .* must have 21×21"):
         data.setup("fit")
     missing.unlink()
     with pytest.raises(Exception, match=r"picture0x3\.png is missing"):
@@ -140,10 +138,10 @@ def test_a_training_on_black_pairs_says_what_evaluate_says(tmp_path: Path) -> No
     printed = succeed("train", *TINY, *where, "trainer.max_steps=4", "trainer.val_check_interval=4", cwd=tmp_path)
     assert printed.count("folder (paired)") == 3
     for path in (root / "HR").iterdir():
-        if path.stem not in ("picture0", "picture7"):
+        if path.stem not in ("picture0", "picture8"):
             path.unlink()
     scored = [row["hr_file"] for row in table(run / "results_per_image.csv")]
-    assert {Path(path).stem for path in scored} == {"picture0", "picture7"}
+    assert {Path(path).stem for path in scored} == {"picture0", "picture8"}
     options = (f"ckpt_path={run / 'checkpoints' / 'last.ckpt'}", f"benchmarks=[{root}]", "trainer.accelerator=cpu")
     succeed("evaluate", *options, "paths.output_dir=evaluated", cwd=tmp_path)
     ours, theirs = table(run / "results.csv"), table(tmp_path / "evaluated" / "results.csv")
