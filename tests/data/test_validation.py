@@ -131,7 +131,7 @@ def test_what_only_a_training_can_degrade_is_not_computed_again_otherwise(tmp_pa
 
 
 def test_a_training_on_black_pairs_says_what_evaluate_says(tmp_path: Path) -> None:
-    """Of the same two held-out pairs: a network that sees black gives one colour, some 10 dB and not 27."""
+    """Of the same two held-out pairs: of black nothing is better than one colour, which no bicubic reduction is."""
     root = pairs(tmp_path / "pairs", black=True)
     run = tmp_path / "run"
     where = (f"data.root={root}", f"paths.output_dir={run}", "data.degradation=paired")
@@ -147,11 +147,17 @@ def test_a_training_on_black_pairs_says_what_evaluate_says(tmp_path: Path) -> No
     ours, theirs = table(run / "results.csv"), table(tmp_path / "evaluated" / "results.csv")
     assert {row["benchmark"] for row in ours} == {"folder (paired)"}
     assert [row["psnr_y"] for row in ours] == [row["psnr_y"] for row in theirs]
-    assert all(float(row["psnr_y"]) < 15 for row in ours)
+    assert all(float(row["psnr_y"]) <= best_colour(scored) + 0.5 for row in ours)
     names = table(next(run.glob("metrics/version_0/metrics.csv")))[0]
     assert {name for name in names if name.startswith("valid/psnr_y_x")} == {
         f"valid/psnr_y_x{scale} (paired)" for scale in (2, 3, 4)
     }
+
+
+def best_colour(files: list[str]) -> float:
+    """The mean PSNR on luma in dB of the best images of one colour."""
+    luma = [np.asarray(Image.open(path)) @ (65.481, 128.553, 24.966) / 255 for path in sorted(set(files))]
+    return float(np.mean([20 * np.log10(255 / image.std()) for image in luma]))
 
 
 def table(path: Path) -> list[dict[str, str]]:
