@@ -8,6 +8,7 @@ from torch import Tensor
 
 from igconv_sr.checkpoint import load
 from igconv_sr.data import Benchmark, BenchmarkImages, BenchmarkItem
+from igconv_sr.data.validation import check_recomputable
 from igconv_sr.errors import InputError
 from igconv_sr.inference import Inference
 from igconv_sr.metrics import Protocol, find_protocol
@@ -103,10 +104,11 @@ def read_image(key: Key, hr_file: str, lr_file: str, protocol: Protocol) -> Benc
         protocol: Says how.
 
     Raises:
-        InputError: If a file is missing or damaged.
+        InputError: If a file is missing or damaged, or the LR image cannot be made again.
     """
     benchmark, scale, _ = key
     hr = Path(hr_file)
+    check_recomputable(benchmark)
     whole = int(scale) if scale == int(scale) else scale
     source = Benchmark(benchmark, (hr,), {int(scale): {hr: Path(lr_file)}} if lr_file else {})
     return BenchmarkImages([source], [whole], lr_kernel=protocol.lr_kernel)[0]

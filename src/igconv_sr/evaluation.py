@@ -11,9 +11,10 @@ from torch import Tensor
 from igconv_sr.data import Benchmark, BenchmarkImages, BenchmarkItem, Prefetch
 from igconv_sr.errors import InputError
 from igconv_sr.inference import Inference
-from igconv_sr.metrics import STANDARD, ImageScore, Protocol, ScoreCollector
+from igconv_sr.metrics import STANDARD, ImageScore, Protocol
 from igconv_sr.metrics.perceptual import PerceptualMetrics
 from igconv_sr.network import SuperResolver
+from igconv_sr.scoring import Scoring
 
 
 class Evaluation(LightningModule):
@@ -21,31 +22,42 @@ class Evaluation(LightningModule):
 
     Args:
         net: Folded, so that its kernels are generated once and not per image.
-        scores: Collects the scores.
+        protocol: How images are compared; its name holds the marks of ``inference``.
+        inference: How SR images are computed as long as memory allows.
         perceptual: Further metrics.
     """
 
-    def __init__(self, net: SuperResolver, scores: ScoreCollector, perceptual: PerceptualMetrics) -> None:
+    def __init__(
+        self, net: SuperResolver, protocol: Protocol, inference: Inference, perceptual: PerceptualMetrics
+    ) -> None:
         super().__init__()
         # In a tuple, out of the trainer's sight, which may be one that trains in half precision and would convert them.
         self.kept = (net, perceptual)
-        self.scores = scores
+        self.scoring = Scoring(protocol, inference, more=self._perceptual_values)
+        self.place = torch.device("cpu")
         self.allow_zero_length_dataloader_with_multiple_devices = True  # there may be fewer images than ranks
 
     def on_test_start(self) -> None:
         """Moves the networks to the device, in full precision."""
-        self.net, self.perceptual = (network.to(self.device) for network in self.kept)
+        # The trainer takes the module back to the CPU before the scores are gathered.
+        self.place = self.device
+        net, perceptual = self.kept
+        self.net, self.perceptual = net.to(self.device), perceptual.to(self.device)
 
     def test_step(self, batch: BenchmarkItem, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's hook)
         """Scores one image."""
         with _full_precision(self.device):
-            sr = self.net(batch.lr.float() / 255, batch.scale)
-            self.scores.update(batch, sr, self._perceptual_values(batch, sr))
+            self.scoring.score(self.net, batch)
+
+    def gather(self, images: BenchmarkImages) -> list[ImageScore]:
+        """The scores of all ranks, which must all call it, also those without an image."""
+        with torch.inference_mode(), _full_precision(self.place):
+            return self.scoring.gather(self.kept[0], lambda number: images[number].to(self.place))
 
     def _perceptual_values(self, batch: BenchmarkItem, sr: Tensor) -> dict[str, Tensor]:
         if not self.perceptual.metrics:
             return {}
-        sr, hr = (image.float() / 255 for image in self.scores.protocol.rgb(sr, batch.hr.double() / 255, batch.scale))
+        sr, hr = (image.float() / 255 for image in self.scoring.protocol.rgb(sr, batch.hr.double() / 255, batch.scale))
         values: dict[str, Tensor] = self.perceptual(sr, hr)
         return values
 
@@ -73,6 +85,9 @@ def evaluate(
 ) -> list[ImageScore]:
     """Scores a model on every image of the benchmarks at every scale, in full precision.
 
+    Where an image does not fit into memory, all of its benchmark and scale are computed in tiles, and their protocol
+    says so.
+
     Args:
         net: The model.
         benchmarks: Where to evaluate.
@@ -89,14 +104,14 @@ def evaluate(
         InputError: If two benchmarks have the same name or a scale is given twice, or an image does not fit.
     """
     check_distinct(benchmarks, scales)
-    scores = ScoreCollector(protocol)
-    wrapped = (inference or Inference()).wrap(net.fold(scales))
-    module = Evaluation(wrapped, scores, PerceptualMetrics(metrics))
+    inference = inference or Inference()
+    inference.wrap(net)  # tells a wrong size of tiles at once
+    module = Evaluation(net.fold(scales), protocol, inference, PerceptualMetrics(metrics))
     images = BenchmarkImages(benchmarks, scales, trainer.global_rank, trainer.world_size, protocol.lr_kernel)
     trainer.test(module, Prefetch(images), verbose=False)
     # Not in a hook, which a rank without an image would not reach while the others wait for it.
     order = [benchmark.name for benchmark in benchmarks]
-    return sorted(scores.gather(), key=lambda score: order.index(score.benchmark))
+    return sorted(module.gather(images), key=lambda score: order.index(score.benchmark))
 
 
 def check_distinct(benchmarks: Sequence[Benchmark], scales: Sequence[float]) -> None:

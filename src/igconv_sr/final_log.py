@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import WandbLogger
 from igconv_sr.callbacks.cost import Cost
 from igconv_sr.callbacks.image_panels import CutOuts, cut_outs, image_loggers, log_row
 from igconv_sr.data import Benchmark, BenchmarkImages
+from igconv_sr.inference import marks_of
 from igconv_sr.logged_names import CROPS, RESULTS, benchmark_score, cost_name
 from igconv_sr.metrics import ImageScore, mean_scores
 from igconv_sr.network import SuperResolver
@@ -73,7 +74,7 @@ def log_final(
 def _summary(scores: Sequence[ImageScore], cost: Mapping[str, Any]) -> dict[str, Any]:
     """Single values of a run by name, such as ``test/Set5/psnr_y_x2`` and ``cost/train_seconds``."""
     means = {
-        benchmark_score(score.benchmark, measure, score.scale): score.values[measure]
+        benchmark_score(score.benchmark, measure, score.scale, marks_of(score.protocol)): score.values[measure]
         for score in mean_scores(scores)
         for measure in MEASURES
     }

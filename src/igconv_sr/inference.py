@@ -1,7 +1,7 @@
 """How SR images are computed, and the mark of it that follows a protocol's name."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from igconv_sr.ensemble import SelfEnsemble
@@ -12,7 +12,21 @@ from igconv_sr.tiling import Tiled
 _OVERLAP = 32
 """LR pixels; stated in the mark if it is another."""
 
+_LEAST = 8
+"""Side of the smallest tiles that are chosen, in LR pixels."""
+
 _MARKS = re.compile(r"(\+ensemble)?(?:\+tile(\d+)(?:-overlap(\d+))?)?")
+
+
+def marks_of(protocol: str) -> str:
+    """What follows the name of a protocol, as :attr:`Inference.marks` writes it.
+
+    Example:
+        >>> marks_of("standard+tile256"), marks_of("standard")
+        ('+tile256', '')
+    """
+    _, plus, marks = protocol.partition("+")
+    return plus + marks
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,24 @@ class Inference:
             raise InputError(f"unknown marks {marks!r} behind the name of a protocol")
         ensemble, tile, overlap = found.groups()
         return cls(bool(ensemble), int(tile) if tile else None, int(overlap) if overlap else _OVERLAP)
+
+    def with_smaller_tiles(self, side: int) -> Self | None:
+        """The same in tiles of the next smaller power of two; None where there are no smaller ones.
+
+        Such tiles see no more of their surroundings than they are large.
+
+        Args:
+            side: The longer one of the LR image.
+
+        Example:
+            >>> Inference().with_smaller_tiles(1020)
+            Inference(self_ensemble=False, tile=512, tile_overlap=32)
+        """
+        now = side if self.tile is None else min(self.tile, side)
+        tile = 2 ** ((now - 1).bit_length() - 1) if now > 1 else 0
+        if tile < _LEAST:
+            return None
+        return replace(self, tile=tile, tile_overlap=min(self.tile_overlap, tile))
 
     def wrap(self, net: SuperResolver) -> SuperResolver:
         """The model, run in this way.

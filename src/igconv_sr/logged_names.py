@@ -4,7 +4,7 @@ STEP = "trainer/global_step"
 """Lightning's name of the horizontal axis of all curves."""
 
 VALID_MEAN = "valid/psnr_y_mean"
-"""PSNR on luma in dB, mean over the scales."""
+"""PSNR on luma in dB, mean over the scales: what ``best_mean`` is chosen by."""
 
 CROPS = "test/crops"
 """Table of cut-outs."""
@@ -13,19 +13,31 @@ RESULTS = "test/results"
 """Table that holds ``results.csv``."""
 
 
-def valid_score(measure: str, scale: float) -> str:
-    """A curve of validation, such as ``valid/psnr_y_x2``."""
-    return f"valid/{measure}_x{scale:g}"
+def valid_score(measure: str, scale: float, kind: str = "") -> str:
+    """A curve of validation, such as ``valid/psnr_y_x2``.
+
+    Args:
+        measure: Column of the results.
+        scale: r.
+        kind: Where LR images are not bicubic's or SR is not computed in one piece, what a number's name says of it:
+            ``valid/psnr_y_x2 (pil)``, ``valid/psnr_y_x2+tile128``.
+    """
+    return f"valid/{measure}_x{scale:g}{kind}"
 
 
-def valid_images(scale: float) -> str:
-    """Cut-outs after each validation."""
-    return f"valid/images_x{scale:g}"
+def valid_mean(kind: str = "") -> str:
+    """PSNR on luma in dB, mean over the scales; ``kind`` as of :func:`valid_score`."""
+    return VALID_MEAN + kind
 
 
-def benchmark_score(benchmark: str, measure: str, scale: float) -> str:
-    """A result, such as ``test/Set5/psnr_y_x2``."""
-    return f"test/{benchmark}/{measure}_x{scale:g}"
+def valid_images(scale: float, kind: str = "") -> str:
+    """Cut-outs after each validation; ``kind`` as of :func:`valid_score`."""
+    return f"valid/images_x{scale:g}{kind}"
+
+
+def benchmark_score(benchmark: str, measure: str, scale: float, marks: str = "") -> str:
+    """A result, such as ``test/Set5/psnr_y_x2``, or ``test/Set5/psnr_y_x2+tile128`` where SR is computed in tiles."""
+    return f"test/{benchmark}/{measure}_x{scale:g}{marks}"
 
 
 def cost_name(key: str) -> str:

@@ -108,7 +108,10 @@ def read_run(path: Path) -> Run:
         rows = list(reader)
     protocols = sorted({row["protocol"] for row in rows})
     if len(protocols) != 1:
-        raise InputError(f"{path} holds {len(protocols)} protocols ({', '.join(protocols)}); it must be one")
+        raise InputError(
+            f"{path} holds {len(protocols)} protocols ({', '.join(protocols)}); it must be one: evaluate "
+            "with the tile= that one of them names"
+        )
     return Run(path, protocols[0], _by_key(path, rows))
 
 

@@ -12,10 +12,13 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from igconv_sr.data import Benchmark, BenchmarkImages, BenchmarkItem
+from igconv_sr.data.validation import kind_of
 from igconv_sr.files import replacing
 from igconv_sr.functional.imresize import imresize
+from igconv_sr.inference import Inference
 from igconv_sr.metrics import STANDARD
 from igconv_sr.network import SuperResolver
+from igconv_sr.within_memory import within_memory
 
 _SIDE = 120
 """HR pixels of a cut-out; a multiple of 2, 3 and 4."""
@@ -95,7 +98,9 @@ def square_with_most(energy: Tensor) -> Square:
     return Square(row * _STEP, column * _STEP)
 
 
-def save_side_by_side(net: SuperResolver, benchmark: Benchmark, scales: Sequence[float], path: Path) -> None:
+def save_side_by_side(
+    net: SuperResolver, benchmark: Benchmark, scales: Sequence[float], path: Path, inference: Inference
+) -> None:
     """Writes a PNG with one row per scale, each showing the most detailed part of one image.
 
     Args:
@@ -103,6 +108,7 @@ def save_side_by_side(net: SuperResolver, benchmark: Benchmark, scales: Sequence
         benchmark: Images to choose from, in turn.
         scales: One row each.
         path: The PNG file.
+        inference: How SR images are computed as long as memory allows.
     """
     folded = net.fold(scales)
     rows = []
@@ -110,15 +116,21 @@ def save_side_by_side(net: SuperResolver, benchmark: Benchmark, scales: Sequence
         files = benchmark.files_at(scale)
         one = replace(benchmark, files=(files[number % len(files)],), own_files={})
         item = BenchmarkImages([one], [scale])[0]
-        rows.append(PictureRow(f"×{scale:g}  {item.name}", _panels(folded, item)))
+        sr, way = _enlarged(folded, item, inference)
+        label = f"×{scale:g}  {item.name}{kind_of(item.benchmark)}{way.marks}"
+        rows.append(PictureRow(label, _panels(sr, item)))
     save_picture(rows, path)
 
 
 @torch.no_grad()
-def _panels(net: SuperResolver, item: BenchmarkItem) -> list[Panel]:
+def _enlarged(net: SuperResolver, item: BenchmarkItem, inference: Inference) -> tuple[Tensor, Inference]:
+    return within_memory(lambda way: way.wrap(net)(item.lr / 255, item.scale), inference, item.lr_size, item.title)
+
+
+def _panels(sr: Tensor, item: BenchmarkItem) -> list[Panel]:
     lr, hr, scale = item.lr / 255, item.hr / 255, item.scale
     nearest = F.interpolate(lr, hr.shape[-2:], mode="nearest-exact")
-    enlarged = {"LR, enlarged": nearest, "bicubic": imresize(lr, scale), "model": net(lr, scale)}
+    enlarged = {"LR, enlarged": nearest, "bicubic": imresize(lr, scale), "model": sr}
     square = _most_detailed(hr)
     panels = []
     for title, image in enlarged.items():

@@ -24,32 +24,38 @@ def print_scores(name: str, protocol: str, scores: Sequence["Score"]) -> None:
 
     Args:
         name: Of the model.
-        protocol: Its name with its marks.
+        protocol: Its name with the marks that were asked for; rows by another one say so.
         scores: All hold the same values.
     """
     measures = [measure for measure in _HEADINGS if measure in scores[0].values]
     headings = [_HEADINGS[measure][0] for measure in measures]
     rows = [
-        [*_cell_names(score), *(format(score.values[measure], _HEADINGS[measure][1]) for measure in measures)]
+        [*_cell_names(score, protocol), *(format(score.values[measure], _HEADINGS[measure][1]) for measure in measures)]
         for score in scores
     ]
     print_table(f"{name}, protocol {protocol}", ["benchmark", "images", "scale", *headings], rows)
 
 
-def print_gains(name: str, scores: Sequence["Score"], bicubic: Sequence["Score"]) -> None:
+def print_gains(name: str, protocol: str, scores: Sequence["Score"], bicubic: Sequence["Score"]) -> None:
     """Prints PSNR and SSIM on luma per benchmark and scale beside those of bicubic.
 
     Args:
         name: Of the model, for the header.
+        protocol: As of :func:`print_scores`.
         scores: Of the model.
         bicubic: Of bicubic enlargement, in the same order.
     """
     rows = [
-        [*_cell_names(ours), _pair(plain), _pair(ours), f"{ours.values['psnr_y'] - plain.values['psnr_y']:+.2f} dB"]
+        [
+            *_cell_names(ours, protocol),
+            _pair(plain),
+            _pair(ours),
+            f"{ours.values['psnr_y'] - plain.values['psnr_y']:+.2f} dB",
+        ]
         for ours, plain in zip(scores, bicubic, strict=True)
     ]
     headings = ["benchmark", "images", "scale", "bicubic", name, "gain"]
-    print_table(f"{name}: PSNR (dB) / SSIM on luma", headings, rows)
+    print_table(f"{name}: PSNR (dB) / SSIM on luma, protocol {protocol}", headings, rows)
 
 
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -64,8 +70,9 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
     (console if console.is_terminal else Console(width=120)).print(table)
 
 
-def _cell_names(score: "Score") -> list[str]:
-    return [score.benchmark, str(score.images), f"×{score.scale:g}"]
+def _cell_names(score: "Score", protocol: str) -> list[str]:
+    other = "" if score.protocol == protocol else f", {score.protocol}"
+    return [score.benchmark + other, str(score.images), f"×{score.scale:g}"]
 
 
 def _pair(score: "Score") -> str:

@@ -32,7 +32,7 @@ class Source:
         train_data: Name of the training data.
         steps: Optimiser steps.
         seed: Seed of the training; empty for bicubic.
-        protocol: How images were compared, and how SR was computed.
+        protocol: How images were to be compared, and SR to be computed; where memory ran out, rows say what was done.
         checkpoint: File of the weights.
         commit: Version of this package, with ``-dirty`` where the working tree differs.
     """
@@ -118,7 +118,7 @@ def _absolute(path: Path | None) -> str:
 
 
 def _measured(score: ImageScore | Score) -> dict[str, object]:
-    return {"benchmark": score.benchmark, "scale": score.scale, **score.values}
+    return {"benchmark": score.benchmark, "scale": score.scale, "protocol": score.protocol, **score.values}
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:

@@ -15,13 +15,11 @@ from igconv_sr.checkpoint import CARD_KEY
 from igconv_sr.data import Batch, BenchmarkItem
 from igconv_sr.errors import InputError, NonFiniteError
 from igconv_sr.functional.quality import psnr
-from igconv_sr.logged_names import VALID_MEAN, valid_score
+from igconv_sr.inference import Inference
 from igconv_sr.losses import LossOfImages, WeightedLoss
-from igconv_sr.metrics import STANDARD, ScoreCollector, mean_scores
+from igconv_sr.metrics import STANDARD
 from igconv_sr.network import SRNet
-
-_LOGGED = ("psnr_y", "ssim_y")
-"""Of validation."""
+from igconv_sr.scoring import Scoring
 
 
 class SuperResolution(LightningModule):
@@ -34,6 +32,7 @@ class SuperResolution(LightningModule):
         optimizer: Called with the parameters.
         scheduler: Called with the optimiser; steps once per optimiser step.
         log_every_n_steps: Optimiser steps between two logged ones.
+        inference: How validation computes SR images as long as memory allows; whole images if it is left out.
     """
 
     def __init__(
@@ -44,12 +43,15 @@ class SuperResolution(LightningModule):
         optimizer: Callable[[Iterable[Parameter]], Optimizer],
         scheduler: Callable[[Optimizer], LRScheduler],
         log_every_n_steps: int,
+        inference: Inference | None = None,
     ) -> None:
         super().__init__()
         self.net, self.card, self.loss = net, card, loss
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.log_every_n_steps = log_every_n_steps
-        self.scores = ScoreCollector(STANDARD)
+        inference = inference or Inference()
+        # All scales in one way, as checkpoints are chosen by their mean.
+        self.scoring = Scoring(STANDARD.marked(inference.marks), inference, cell_of=lambda _benchmark, _scale: None)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 (Lightning's hook)
         """Loss of a batch: the mean over its images, so that ranks and micro-batches average exactly.
@@ -88,17 +90,8 @@ class SuperResolution(LightningModule):
         )
 
     def validation_step(self, batch: BenchmarkItem, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's hook)
-        """Scores one whole image."""
-        sr = self.net(batch.lr / 255, batch.scale)
-        self.scores.update(batch, sr)
-
-    def on_validation_epoch_end(self) -> None:
-        """Logs PSNR and SSIM per scale and their means."""
-        scores = mean_scores(self.scores.gather())
-        values = {valid_score(name, score.scale): score.values[name] for name in _LOGGED for score in scores}
-        values[VALID_MEAN] = sum(score.values["psnr_y"] for score in scores) / len(scores)
-        # The scores are those of all ranks already; their mean over the ranks changes nothing.
-        self.log_dict(values, sync_dist=True)
+        """Scores one image; :class:`igconv_sr.callbacks.ValidationScores` logs the means."""
+        self.scoring.score(self.net, batch)
 
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule, stepped together."""

@@ -21,6 +21,7 @@ from igconv_sr.callbacks import (
     StepProgress,
     StepSeed,
     TrainingCost,
+    ValidationScores,
     checkpoints,
 )
 from igconv_sr.callbacks.cost import FILE_NAME as COST
@@ -33,6 +34,7 @@ from igconv_sr.errors import InputError, NonFiniteError
 from igconv_sr.evaluation import check_distinct, evaluate
 from igconv_sr.files import replacing
 from igconv_sr.final_log import log_final
+from igconv_sr.inference import Inference
 from igconv_sr.initial_weights import start_from
 from igconv_sr.launch import Launch
 from igconv_sr.metrics import STANDARD, mean_scores
@@ -70,6 +72,8 @@ def train(config: DictConfig) -> None:
     say(data.describe())
     card = _card(config, data)
     net = card.build()
+    inference = Inference(tile=config.tile, tile_overlap=config.tile_overlap)
+    inference.wrap(net)  # tells a wrong size of tiles before the training
     if config.weights is not None and config.ckpt_path is None:
         start_from(net, card, config.weights)
     task = SuperResolution(
@@ -79,6 +83,7 @@ def train(config: DictConfig) -> None:
         instantiate(config.optim.optimizer),
         instantiate(config.optim.scheduler),
         config.trainer.log_every_n_steps,
+        inference,
     )
     trainer = _trainer(config, data, net, folder)
     _announce(card, net, data, trainer)
@@ -91,7 +96,7 @@ def train(config: DictConfig) -> None:
     except NonFiniteError as error:
         kept = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint had been written yet"
         raise NonFiniteError(f"{error}; {kept}") from error
-    _finish(trainer, data, benchmarks, folder)
+    _finish(trainer, data, benchmarks, folder, inference)
 
 
 def _benchmarks(config: DictConfig, data: MixedScaleData) -> list[Benchmark]:
@@ -177,6 +182,7 @@ def _callbacks(config: DictConfig, data: MixedScaleData, folder: Path, every_n_s
     ]
     if config.optim.ema_decay is not None:
         callbacks.insert(0, MovingAverage(config.optim.ema_decay))
+    callbacks.insert(0, ValidationScores())
     return callbacks
 
 
@@ -200,25 +206,28 @@ def _save_config(config: DictConfig, folder: Path, trainer: Trainer) -> None:
         logger.log_hyperparams(plain)
 
 
-def _finish(trainer: Trainer, data: MixedScaleData, benchmarks: Sequence[Benchmark], folder: Path) -> None:
+def _finish(
+    trainer: Trainer, data: MixedScaleData, benchmarks: Sequence[Benchmark], folder: Path, inference: Inference
+) -> None:
     """Evaluates the (averaged) weights of the last step and writes what a user looks at."""
     last = folder / "checkpoints" / f"{LAST}.ckpt"
     net, card = load_with_card(last)
-    scores = evaluate(net, benchmarks, data.scales, trainer)
-    bicubic = evaluate(Bicubic(), benchmarks, data.scales, trainer)
+    protocol = STANDARD.marked(inference.marks)
+    scores = evaluate(net, benchmarks, data.scales, trainer, protocol, inference)
+    bicubic = evaluate(Bicubic(), benchmarks, data.scales, trainer, protocol, inference)
     if not trainer.is_global_zero:
         return
     net = net.cpu()
     weights, picture = folder / "model.safetensors", folder / "side_by_side.png"
     save_safetensors(net, card, weights)
     params = sum(parameter.numel() for parameter in net.parameters())
-    made_by = source(card, params, STANDARD.name, str(last))
+    made_by = source(card, params, protocol.name, str(last))
     write_results(scores, made_by, benchmarks, folder)
-    save_side_by_side(net, data.benchmark, data.scales, picture)
+    save_side_by_side(net, data.benchmark, data.scales, picture, inference)
     callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set out of mypy's sight
     cost = next(callback.cost for callback in callbacks if isinstance(callback, TrainingCost))
     cost.write(folder)
     log_final(trainer, net, benchmarks, scores, bicubic, cost, folder)
-    print_gains(made_by.title, mean_scores(scores), mean_scores(bicubic))
+    print_gains(made_by.title, protocol.name, mean_scores(scores), mean_scores(bicubic))
     say(f"Checkpoint   {last}\nWeights      {weights}\nSide by side {picture}\nCost         {folder / COST}")
     say(f"Results in {folder}")

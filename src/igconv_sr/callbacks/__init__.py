@@ -9,6 +9,7 @@ from igconv_sr.callbacks.scale_steps import ScaleSteps
 from igconv_sr.callbacks.step_file import StepFile
 from igconv_sr.callbacks.step_seed import StepSeed
 from igconv_sr.callbacks.stop import GracefulStop
+from igconv_sr.callbacks.validation_scores import ValidationScores
 
 __all__ = [
     "LAST",
@@ -20,5 +21,6 @@ __all__ = [
     "StepProgress",
     "StepSeed",
     "TrainingCost",
+    "ValidationScores",
     "checkpoints",
 ]

@@ -9,12 +9,15 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
 from igconv_sr.data import BenchmarkItem
+from igconv_sr.data.validation import kind_of
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.functional.paired_size import larger, paired_size
+from igconv_sr.inference import Inference
 from igconv_sr.logged_names import valid_images
 from igconv_sr.network import SuperResolver
 from igconv_sr.scale import nearest_ratio
 from igconv_sr.task import SuperResolution
+from igconv_sr.within_memory import within_memory
 
 _SIDE = 192
 """HR pixels of a cut-out."""
@@ -51,7 +54,7 @@ def cut_outs(net: SuperResolver, item: BenchmarkItem) -> CutOuts:
     """Cuts the middle out of an image.
 
     Args:
-        net: The model, which sees the cut-out alone.
+        net: The model, which sees the cut-out alone, in tiles if memory is not enough for it.
         item: The image, on the model's device.
     """
     scale, q = item.scale, nearest_ratio(item.scale).q
@@ -61,7 +64,9 @@ def cut_outs(net: SuperResolver, item: BenchmarkItem) -> CutOuts:
     start, end = ([larger(first + reach, scale) for first in (top, left)] for reach in (0, side))
     hr = item.hr[..., start[0] : end[0], start[1] : end[1]] / 255
     nearest = F.interpolate(lr, hr.shape[-2:], mode="nearest-exact")
-    sr = net(lr, scale).float().clamp(0, 1)
+    size = lr.shape[-2], lr.shape[-1]
+    sr, _ = within_memory(lambda way: way.wrap(net)(lr, scale), Inference(), size, item.title)
+    sr = sr.float().clamp(0, 1)
     images = (nearest, imresize(lr, scale), sr, hr, (sr - hr).abs() * ERROR_GAIN)
     return CutOuts(*(image[0].float().clamp(0, 1).cpu() for image in images))
 
@@ -83,7 +88,7 @@ class ImagePanels(Callback):
     """After each validation logs one row per scale: LR, bicubic, SR, HR and error, cut from the image's middle."""
 
     def __init__(self) -> None:
-        self._rows: dict[float, Tensor] = {}
+        self._rows: dict[str, Tensor] = {}
 
     def on_validation_batch_end(
         self,
@@ -97,12 +102,13 @@ class ImagePanels(Callback):
         """Keeps the first image of each scale."""
         assert isinstance(pl_module, SuperResolution)
         wanted = trainer.is_global_zero and not trainer.sanity_checking and image_loggers(trainer)
-        if wanted and batch.scale not in self._rows:
-            self._rows[batch.scale] = cut_outs(pl_module.net, batch).row
+        name = valid_images(batch.scale, kind_of(batch.benchmark))
+        if wanted and name not in self._rows:
+            self._rows[name] = cut_outs(pl_module.net, batch).row
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Logs the rows."""
-        for scale, row in self._rows.items():
+        for name, row in self._rows.items():
             for logger in image_loggers(trainer):
-                log_row(logger, valid_images(scale), row, trainer.global_step)
+                log_row(logger, name, row, trainer.global_step)
         self._rows = {}

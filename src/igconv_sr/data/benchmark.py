@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -12,7 +12,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from igconv_sr.data.degradation import BatchDegradation, Pil
 from igconv_sr.data.images import UInt8Image, read_rgb, read_rgb_and_gray
+from igconv_sr.data.validation import degrade_whole
 from igconv_sr.datasets.layouts import find_sets
 from igconv_sr.datasets.pairing import image_name
 from igconv_sr.datasets.walk import list_images
@@ -43,6 +45,21 @@ class BenchmarkItem(NamedTuple):
     hr: Tensor
     gray: bool
 
+    @property
+    def title(self) -> str:
+        """The image in words."""
+        return f"{self.name} of {self.benchmark} at ×{self.scale:g}"
+
+    @property
+    def lr_size(self) -> tuple[int, int]:
+        """H and W."""
+        height, width = self.lr.shape[-2:]
+        return height, width
+
+    def to(self, device: torch.device) -> Self:
+        """The same on a device."""
+        return self._replace(lr=self.lr.to(device), hr=self.hr.to(device))
+
 
 @dataclass(frozen=True)
 class Benchmark:
@@ -53,12 +70,14 @@ class Benchmark:
         files: HR image files.
         lr_files: Per scale the LR file of each HR file; at other scales LR images are made from the HR ones.
         own_files: HR files that are meant for one scale, in place of ``files``.
+        degradation: What LR images are made by where it is another rule than that of benchmarks.
     """
 
     name: str
     files: tuple[Path, ...]
-    lr_files: Mapping[int, Mapping[Path, Path]] = field(default_factory=dict)
+    lr_files: Mapping[int, Mapping[Path, Path]] | Mapping[float, Mapping[Path, Path]] = field(default_factory=dict)
     own_files: Mapping[int, tuple[Path, ...]] = field(default_factory=dict)
+    degradation: BatchDegradation | Pil | None = None
 
     def files_at(self, scale: float) -> tuple[Path, ...]:
         """HR files at one scale."""
@@ -159,12 +178,16 @@ class BenchmarkImages(Dataset[BenchmarkItem]):
         else:
             _check_at_least_one_pixel(path, hr, scale)
             hr = _crop_to_multiple(hr, scale)
-            lr = _reduce(hr, scale, kernel)
+            lr = _degrade(hr, scale, benchmark.degradation) if benchmark.degradation else _reduce(hr, scale, kernel)
         return BenchmarkItem(benchmark.name, name, scale, lr, hr, gray)
 
 
 def _to_tensor(pixels: UInt8Image) -> Tensor:
     return torch.tensor(pixels).permute(2, 0, 1).unsqueeze(0)
+
+
+def _degrade(hr: Tensor, scale: float, degradation: BatchDegradation | Pil) -> Tensor:
+    return _reduce(hr, scale, "pil") if isinstance(degradation, Pil) else degrade_whole(hr, scale, degradation)
 
 
 def _reduce(hr: Tensor, scale: float, kernel: LrKernel) -> Tensor:

@@ -15,7 +15,7 @@ from igconv_sr.data.augment import to_batch
 from igconv_sr.data.benchmark import Benchmark, BenchmarkImages
 from igconv_sr.data.blur_downscale_noise import BlurDownscaleNoise
 from igconv_sr.data.crops import CropBatch, Layout, MixedScaleCrops, StepSampler
-from igconv_sr.data.degradation import MATLAB, Degradation
+from igconv_sr.data.degradation import MATLAB, Degradation, Pil
 from igconv_sr.data.mixture import Mixture
 from igconv_sr.data.named_degradation import DEFAULT_DEGRADATION, check_degradation, named_degradation
 from igconv_sr.data.paired import paired_files
@@ -23,6 +23,7 @@ from igconv_sr.data.sample import TRAINING_PHOTOGRAPHS, VALIDATION_PHOTOGRAPHS
 from igconv_sr.data.schedule import ScaleSchedule
 from igconv_sr.data.storage import Storage, check_storage, open_images
 from igconv_sr.data.store import ImageSource
+from igconv_sr.data.validation import check_sizes, named_by
 from igconv_sr.datasets.remote import RemoteFile
 from igconv_sr.errors import InputError
 from igconv_sr.functional.paired_size import larger
@@ -45,7 +46,8 @@ class MixedScaleData(LightningDataModule):
         seed: Seed of the run.
         cache_dir: Holds the decoded images.
         num_workers: Processes that cut crops; 0 cuts them in the training process.
-        degradation: How LR patches are made, see :data:`igconv_sr.data.named_degradation.DEGRADATIONS`.
+        degradation: How LR patches are made, see :data:`igconv_sr.data.named_degradation.DEGRADATIONS`; validation
+            images are degraded by the same rule.
         blur_downscale_noise: For the degradation of that name.
         lr_files: For ``paired``: per scale the LR file of each HR file.
         storage: See :data:`igconv_sr.data.storage.Storage`.
@@ -95,6 +97,7 @@ class MixedScaleData(LightningDataModule):
         self.lr_files = (
             paired_files(_paths(self.train_files), lr_files or {}, self.scales) if degradation == "paired" else {}
         )
+        self.valid_pairs = self._valid_pairs(lr_files or {}) if degradation == "paired" else {}
         self.degradation: Degradation = MATLAB
         self.mixture: Mixture | None = None
 
@@ -110,8 +113,15 @@ class MixedScaleData(LightningDataModule):
 
     @property
     def benchmark(self) -> Benchmark:
-        """The validation images."""
-        return Benchmark(self.valid_name, tuple(self.valid_files))
+        """The validation images, degraded as the training's; the name says so where that is not the usual way."""
+        name = named_by(self.valid_name, self.degradation_name)
+        made = {"pil": Pil(), "blur_downscale_noise": self.blur_downscale_noise}
+        own = made.get(self.degradation_name)
+        return Benchmark(name, tuple(self.valid_files), self.valid_pairs, degradation=own)
+
+    def _valid_pairs(self, lr_files: Mapping[int, Mapping[Path, Path]]) -> dict[float, dict[Path, Path]]:
+        found = paired_files(self.valid_files, lr_files, self.scales)
+        return {scale: dict(zip(self.valid_files, files, strict=True)) for scale, files in found.items()}
 
     def accumulate(self, world_size: int) -> int:
         """Micro-batches per optimiser step on each of ``world_size`` devices.
@@ -144,6 +154,7 @@ class MixedScaleData(LightningDataModule):
         """Opens the store and says which images are too small for some scale."""
         if stage != "fit":
             return
+        check_sizes(self.valid_pairs)
         self.store, lr = self._open()
         self.degradation = named_degradation(self.degradation_name, self.store, lr, self.blur_downscale_noise)
         smallest = self.store.sizes.min(axis=1)

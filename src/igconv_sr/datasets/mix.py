@@ -33,7 +33,7 @@ class Mix(NamedTuple):
         valid_source: Where these come from.
         valid_name: What they are called in results, where they are a set of their own.
         notices: What a user should know, a line each.
-        lr_files: Per scale the LR file of training images, where such files lie beside them.
+        lr_files: Per scale the LR file of training and validation images, where such files lie beside them.
     """
 
     sets: list[MixedSet]

@@ -37,7 +37,7 @@ class Selection(NamedTuple):
         valid_source: Where these come from.
         valid_name: What they are called in results, where they are a set of their own.
         notices: What a user should know, a line each.
-        lr_files: Per scale the LR file of training images, where such files lie beside them.
+        lr_files: Per scale the LR file of training and validation images, where such files lie beside them.
     """
 
     train: list[Path]
@@ -77,7 +77,8 @@ def select(choice: str, root: Path) -> Selection:
     valid = _validation_set(known, sets, root)
     if valid is None:
         return _hold_out(train, root, notices, parts)
-    return Selection(train, list(valid.files), str(valid.folder), _valid_name(valid), notices, _lr_files(parts))
+    lr_files = _lr_files([*parts, valid])
+    return Selection(train, list(valid.files), str(valid.folder), _valid_name(valid), notices, lr_files)
 
 
 def _training_sets(known: KnownSet, sets: Sequence[ImageSet], root: Path) -> list[ImageSet]:
@@ -182,7 +183,7 @@ def select_folder(root: Path, valid_root: Path | None = None) -> Selection:
     if not train:
         raise InputError(f"{root} holds no image besides those to validate on")
     source = str(valid_root) if valid_root is not None else ", ".join(str(each.folder) for each in valid_sets)
-    return Selection(train, valid, source, None, notices, _lr_files(train_sets or sets))
+    return Selection(train, valid, source, None, notices, _lr_files([*(train_sets or sets), *valid_sets]))
 
 
 def _shards(shards: list[Path], root: Path, valid_root: Path | None) -> Selection:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -10,7 +10,9 @@ from torch import Tensor
 
 from igconv_sr.data import BenchmarkItem
 from igconv_sr.errors import InputError
-from igconv_sr.metrics.protocol import Protocol
+from igconv_sr.metrics.protocol import STANDARD, Protocol
+
+T = TypeVar("T")
 
 
 class ImageScore(NamedTuple):
@@ -21,12 +23,14 @@ class ImageScore(NamedTuple):
         image: Name of the image.
         scale: r.
         values: By column of the results: PSNR in dB, SSIM, and what else was asked for.
+        protocol: Its name with marks.
     """
 
     benchmark: str
     image: str
     scale: float
     values: Mapping[str, float]
+    protocol: str = STANDARD.name
 
 
 class Score(NamedTuple):
@@ -37,12 +41,14 @@ class Score(NamedTuple):
         scale: r.
         images: How many.
         values: As of the images.
+        protocol: As of the images.
     """
 
     benchmark: str
     scale: float
     images: int
     values: Mapping[str, float]
+    protocol: str = STANDARD.name
 
 
 class ScoreCollector:
@@ -70,25 +76,44 @@ class ScoreCollector:
         try:
             values = self.protocol.score(sr, item.hr.double() / 255, item.scale, item.gray)
         except InputError as error:
-            raise InputError(f"{item.name} of {item.benchmark} at ×{item.scale:g}: {error}") from error
+            raise InputError(f"{item.title}: {error}") from error
         nothing = torch.empty(0)
         self._scored.append((item._replace(lr=nothing, hr=nothing), {**values, **(more or {})}))
+
+    def take(self) -> list[ImageScore]:
+        """The scores of this rank in the order of the updates. It forgets what it gives."""
+        scored, self._scored = self._scored, []
+        return [
+            ImageScore(
+                item.benchmark,
+                item.name,
+                item.scale,
+                {name: value.item() for name, value in values.items()},
+                self.protocol.name,
+            )
+            for item, values in scored
+        ]
 
     def gather(self) -> list[ImageScore]:
         """The scores of all ranks, on every rank, sorted by benchmark, scale and image.
 
         All ranks must call it. It forgets what it gives.
         """
-        scored, self._scored = self._scored, []
-        own = [
-            ImageScore(item.benchmark, item.name, item.scale, {name: value.item() for name, value in values.items()})
-            for item, values in scored
-        ]
-        if not (dist.is_available() and dist.is_initialized()):
-            return sorted(own, key=_order)
-        parts: list[list[ImageScore]] = [[] for _ in range(dist.get_world_size())]
-        dist.all_gather_object(parts, own)
-        return sorted((score for part in parts for score in part), key=_order)
+        return in_order(score for part in gather_objects(self.take()) for score in part)
+
+
+def gather_objects(own: T) -> list[T]:
+    """What each rank gives, by rank, on every rank; all must call it."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return [own]
+    parts: list[T] = [own for _ in range(dist.get_world_size())]
+    dist.all_gather_object(parts, own)
+    return parts
+
+
+def in_order(scores: Iterable[ImageScore]) -> list[ImageScore]:
+    """Sorted by benchmark, scale and image."""
+    return sorted(scores, key=_order)
 
 
 def _order(score: ImageScore) -> tuple[str, float, str]:
@@ -99,17 +124,17 @@ def mean_scores(images: Iterable[ImageScore]) -> list[Score]:
     """Means of the per-image values, exact to the last bit and so the same in any order of the images.
 
     Args:
-        images: All of a benchmark and scale hold the same values.
+        images: All of a benchmark, scale and protocol hold the same values.
 
     Returns:
-        One per benchmark and scale, in the order in which these first appear.
+        One per benchmark, scale and protocol, in the order in which these first appear.
     """
-    cells: dict[tuple[str, float], list[Mapping[str, float]]] = {}
+    cells: dict[tuple[str, float, str], list[Mapping[str, float]]] = {}
     for image in images:
-        cells.setdefault((image.benchmark, image.scale), []).append(image.values)
+        cells.setdefault((image.benchmark, image.scale, image.protocol), []).append(image.values)
     return [
-        Score(benchmark, scale, len(rows), {name: _mean([row[name] for row in rows]) for name in rows[0]})
-        for (benchmark, scale), rows in cells.items()
+        Score(benchmark, scale, len(rows), {name: _mean([row[name] for row in rows]) for name in rows[0]}, protocol)
+        for (benchmark, scale, protocol), rows in cells.items()
     ]
 
 

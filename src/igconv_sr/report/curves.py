@@ -10,7 +10,8 @@ from igconv_sr.report.files import Line, read_csv
 from igconv_sr.report.trainings import Training
 
 LOSS = "train/loss"
-_VALID = re.compile(r"valid/psnr_y_x(\d+)")
+_VALID = re.compile(r"valid/psnr_y_x(\d+)([ +].*)?")
+"""What stands behind the scale is another task or protocol, whose curve is drawn apart."""
 
 
 def read_curves(training: Training, label: str, skipped: list[str]) -> dict[str, Curve]:
@@ -47,6 +48,12 @@ def _read(path: Path, training: Training, skipped: list[str]) -> Sequence[Line]:
             raise
         skipped.append(f"The curves of {training.folder} are left out, as it has not ended: {error}.")
         return []
+
+
+def kind_of_curve(column: str) -> str:
+    """What stands behind the scale in a column of validation PSNR, such as ``+tile128``; mostly nothing."""
+    found = _VALID.fullmatch(column)
+    return (found[2] or "") if found else ""
 
 
 def scale_of(column: str) -> int | None:

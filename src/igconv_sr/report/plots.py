@@ -1,12 +1,13 @@
 """Which figures the report has: quality against cost, training curves, cut-outs."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from igconv_sr.errors import InputError
 from igconv_sr.report.costs import Family, Setting, families, setting_of
 from igconv_sr.report.crops import draw_crops, largest_spreads
-from igconv_sr.report.curves import LOSS, read_curves, scale_of
+from igconv_sr.report.curves import LOSS, kind_of_curve, read_curves, scale_of
 from igconv_sr.report.document import Cell, Heading, Picture, Table
 from igconv_sr.report.figures import Curve, Point, draw_curves, draw_scatter, picture
 from igconv_sr.report.files import Row
@@ -136,11 +137,16 @@ def training_curves(trainings: Mapping[str, Sequence[tuple[str, Training]]], ski
         labels = list(dict.fromkeys(label for label, _ in members))
         for column in sorted(curves, key=lambda name: (name == LOSS, scale_of(name) or 0)):
             scale = scale_of(column)
-            what = "training loss" if scale is None else f"validation PSNR Y at ×{scale} in dB"
+            kind = kind_of_curve(column)
+            what = "training loss" if scale is None else f"validation PSNR Y at ×{scale}{kind} in dB"
             remark = " Losses with a frequency term are larger for that alone." if scale is None else ""
             caption = f"{what[0].upper()}{what[1:]} of {title}; one line per seed.{remark}"
             ends = "; ".join(f"{c.label}: {c.values[-1]:.4g} after {c.steps[-1]:,.0f} steps" for c in curves[column])
-            name = f"curves-{number}-{'loss' if scale is None else f'x{scale}'}"
+            name = (
+                f"curves-{number}-{'loss' if scale is None else f'x{scale}'}{re.sub('[^a-z0-9]+', '-', kind)}".rstrip(
+                    "-"
+                )
+            )
             yield picture(
                 draw_curves(curves[column], labels, what, scale is None), name, caption, f"{caption} Ends: {ends}"
             )

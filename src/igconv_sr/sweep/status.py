@@ -106,9 +106,10 @@ def _row(folder: Path, cell: Cell) -> tuple[Text, ...]:
 
 
 def _best_psnr(folder: Path) -> float | None:
-    """The highest mean over scales of any validation so far, in dB."""
+    """The highest mean over scales of any validation so far, in dB, of whichever task and protocol."""
     values = []
     for path in (*folder.glob("metrics/version_*/metrics.csv"), *folder.glob("*/metrics/version_*/metrics.csv")):
         with path.open(newline="") as file:
-            values += [float(row[VALID_MEAN]) for row in csv.DictReader(file) if row.get(VALID_MEAN)]
+            rows = [row.items() for row in csv.DictReader(file)]
+        values += [float(value) for row in rows for name, value in row if value and name.startswith(VALID_MEAN)]
     return max(values, default=None)
