@@ -9,9 +9,11 @@ from igconv_sr.callbacks.scale_steps import ScaleSteps
 from igconv_sr.callbacks.step_file import StepFile
 from igconv_sr.callbacks.step_seed import StepSeed
 from igconv_sr.callbacks.stop import GracefulStop
+from igconv_sr.callbacks.training_settings import SETTINGS_KEY, TrainingSettings
 
 __all__ = [
     "LAST",
+    "SETTINGS_KEY",
     "GracefulStop",
     "ImagePanels",
     "MovingAverage",
@@ -20,5 +22,6 @@ __all__ = [
     "StepProgress",
     "StepSeed",
     "TrainingCost",
+    "TrainingSettings",
     "checkpoints",
 ]
