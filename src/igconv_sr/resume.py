@@ -134,4 +134,4 @@ def _identity(files: Sequence[Path | RemoteFile]) -> str:
     for file in files:
         size = file.stat().st_size if isinstance(file, Path) else ""
         listed.update(f"{file.name} {size}\n".encode())
-    return f"{len(files)} files with the hash {listed.hexdigest()[:8]}"
+    return f"{len(files)}, hash {listed.hexdigest()[:8]}"

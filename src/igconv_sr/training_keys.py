@@ -83,9 +83,9 @@ RULES = (
         "results say what a model was trained on, and that has to hold for all its steps",
     ),
     _rule(VALIDATION_IMAGES, False, "the best checkpoints so far were chosen by them"),
-    _rule(r"loss\..+", False, "the optimiser's moments and the logged loss are of that one"),
-    _rule(r"optim\.ema_decay", False, "the checkpoint's averaged and raw weights are of that one"),
-    _rule(r"optim\..+", False, "the checkpoint's state of optimiser and schedule is of that one"),
+    _rule(r"loss\..+", False, "the optimiser's state and the logged loss come from it"),
+    _rule(r"optim\.ema_decay", False, "which weights the checkpoint holds, averaged and raw, hangs on it"),
+    _rule(r"optim\..+", False, "the checkpoint's state of optimiser and schedule was made with it"),
     _rule(r"weights", False, "a training takes weights at its first step only"),
 )
 """The first that matches a key holds."""
