@@ -56,7 +56,7 @@ def load_with_remark(path: str | Path, assume: Mapping[str, Any] | None = None) 
     """As :func:`load`, with the card and what the file holds, in words."""
     path = find_weights(path)
     try:
-        content = _read_safetensors(path) if path.suffix == ".safetensors" else _unpickle(path)
+        content = _read_safetensors(path) if path.suffix == ".safetensors" else unpickle(path)
         card, weights, remark = _understand(content, assume)
         net = card.build()
         net.load_state_dict(weights)
@@ -93,7 +93,12 @@ def _understand(content: Any, assume: Mapping[str, Any] | None) -> tuple[ModelCa
     return card, weights, remark
 
 
-def _unpickle(path: Path) -> Any:
+def unpickle(path: Path) -> Any:
+    """Reads what torch wrote, on the CPU, without running anything.
+
+    Raises:
+        InputError: If the file is damaged or of another kind.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # about files of another kind, which the error tells

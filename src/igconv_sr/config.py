@@ -20,6 +20,9 @@ RUN_VARIABLE = "IGCONV_SR_RUN"
 
 OUTPUTS = Path("outputs")
 
+OVERRIDES = Path(".hydra", "overrides.yaml")
+"""In a run's folder: the options that it was started with."""
+
 OmegaConf.register_new_resolver("multiply", lambda a, b: a * b)  # steps of a training as a multiple of others
 
 
@@ -46,7 +49,7 @@ def train_arguments(arguments: Sequence[str]) -> list[str]:
     else:
         folder = _newest_run()
         os.environ[RUN_VARIABLE] = folder.name
-    saved = folder / ".hydra" / "overrides.yaml"
+    saved = folder / OVERRIDES
     before = yaml.safe_load(saved.read_text()) if saved.is_file() else []
     return [option for option in before if key_of(option) not in given] + list(arguments)
 

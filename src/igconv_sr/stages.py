@@ -14,6 +14,7 @@ from igconv_sr.console import say
 from igconv_sr.errors import InputError
 from igconv_sr.files import replacing
 from igconv_sr.results import FILE_NAME, PER_IMAGE
+from igconv_sr.run_configuration import save_configuration
 from igconv_sr.training_process import TrainingProcess
 
 WEIGHTS = "model.safetensors"
@@ -32,8 +33,7 @@ def train_in_stages(config: DictConfig) -> None:
     folder = Path(config.paths.output_dir)
     stages = _stages(config)
     weights = None if config.weights is None else Path(config.weights)
-    with replacing(folder / "config.yaml") as partial:
-        partial.write_text(OmegaConf.to_yaml(config, resolve=True))
+    save_configuration(config, folder)
     for number, (name, overrides) in enumerate(stages.items(), 1):
         title = f"Stage {number} of {len(stages)}, {name}"
         if (folder / name / FILE_NAME).is_file():
@@ -50,8 +50,10 @@ def train_in_stages(config: DictConfig) -> None:
 
 def _train(overrides: Sequence[str], folder: Path, weights: Path | None, run: Path) -> None:
     own = [f"paths.output_dir={quoted(str(folder))}", "stages=null"]
-    own += [] if weights is None else [f"weights={quoted(str(weights))}"]
-    own += ["ckpt_path=last"] if (folder / "checkpoints" / "last.ckpt").is_file() else []
+    if (folder / "checkpoints" / "last.ckpt").is_file():
+        own.append("ckpt_path=last")
+    elif weights is not None:  # at the first step only
+        own.append(f"weights={quoted(str(weights))}")
     with TrainingProcess([*_merged(overrides), *own]) as training:
         status = training.wait()
     if status:

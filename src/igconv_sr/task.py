@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from igconv_sr.card import ModelCard
 from igconv_sr.checkpoint import CARD_KEY
 from igconv_sr.data import Batch, BenchmarkItem
-from igconv_sr.errors import InputError, NonFiniteError
+from igconv_sr.errors import NonFiniteError
 from igconv_sr.functional.quality import psnr
 from igconv_sr.inference import Inference
 from igconv_sr.losses import LossOfImages, WeightedLoss
@@ -113,19 +113,7 @@ class SuperResolution(LightningModule):
         checkpoint[CARD_KEY] = self.card.after(self.global_step).to_json()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Checks that the checkpoint is of this network and puts the loop at its optimiser step.
-
-        Raises:
-            InputError: If it is of another network.
-        """
-        if CARD_KEY not in checkpoint:
-            raise InputError("the checkpoint to continue is not one of igconv_sr: it has no model card")
-        card = ModelCard.from_json(checkpoint[CARD_KEY])
-        if differences := self.card.differences(card):
-            raise InputError(
-                f"the checkpoint to continue is of another architecture ({'; '.join(differences)}); "
-                "give the options it was trained with"
-            )
+        """Puts the loop at the checkpoint's optimiser step."""
         # Accumulation may have changed with the number of devices; the step is what counts.
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
         micro_steps = checkpoint["global_step"] * self.trainer.accumulate_grad_batches

@@ -21,6 +21,7 @@ from igconv_sr.callbacks import (
     StepProgress,
     StepSeed,
     TrainingCost,
+    TrainingSettings,
     ValidationScores,
     checkpoints,
 )
@@ -32,7 +33,6 @@ from igconv_sr.console import quieten, say
 from igconv_sr.data import Benchmark, MixedScaleData, find_benchmarks
 from igconv_sr.errors import InputError, NonFiniteError
 from igconv_sr.evaluation import check_distinct, evaluate
-from igconv_sr.files import replacing
 from igconv_sr.final_log import log_final
 from igconv_sr.inference import Inference
 from igconv_sr.initial_weights import start_from
@@ -42,6 +42,8 @@ from igconv_sr.network import Bicubic, SRNet
 from igconv_sr.picture import save_side_by_side
 from igconv_sr.report_table import print_gains
 from igconv_sr.results import source, write_results
+from igconv_sr.resume import check_continuing, settings_of
+from igconv_sr.run_configuration import save_configuration
 from igconv_sr.stages import train_in_stages
 from igconv_sr.task import SuperResolution
 
@@ -71,6 +73,11 @@ def train(config: DictConfig) -> None:
     benchmarks = _benchmarks(config, data)
     say(data.describe())
     card = _card(config, data)
+    last = folder / "checkpoints" / f"{LAST}.ckpt"
+    resume = last if config.ckpt_path == LAST else config.ckpt_path
+    settings = settings_of(config, data)
+    if resume is not None:
+        check_continuing(Path(resume), card, settings, config.trainer.max_steps, in_its_folder=resume == last)
     net = card.build()
     inference = Inference(tile=config.tile, tile_overlap=config.tile_overlap)
     inference.wrap(net)  # tells a wrong size of tiles before the training
@@ -85,10 +92,8 @@ def train(config: DictConfig) -> None:
         config.trainer.log_every_n_steps,
         inference,
     )
-    trainer = _trainer(config, data, net, folder)
+    trainer = _trainer(config, data, net, folder, TrainingSettings(settings))
     _announce(card, net, data, trainer)
-    last = folder / "checkpoints" / f"{LAST}.ckpt"
-    resume = last if config.ckpt_path == LAST else config.ckpt_path
     if trainer.is_global_zero:
         _save_config(config, folder, trainer)
     try:
@@ -113,6 +118,8 @@ def _check(config: DictConfig) -> None:
             raise InputError(f"{key}={value} must be a whole number of {least} or more")
     if config.ckpt_path not in (None, LAST) and not Path(config.ckpt_path).is_file():
         raise InputError(f"ckpt_path={config.ckpt_path} does not exist; ckpt_path=last continues the newest run")
+    if config.ckpt_path not in (None, LAST) and config.stages is not None:
+        raise InputError("ckpt_path: a training in stages continues with ckpt_path=last; weights= starts one anew")
     folder = Path(config.paths.output_dir)
     runs = [folder / str(name) for name in config.stages] if isinstance(config.stages, DictConfig) else [folder]
     last = [run / "checkpoints" / f"{LAST}.ckpt" for run in runs]
@@ -143,7 +150,7 @@ def _card(config: DictConfig, data: MixedScaleData) -> ModelCard:
     )
 
 
-def _trainer(config: DictConfig, data: MixedScaleData, net: SRNet, folder: Path) -> Trainer:
+def _trainer(config: DictConfig, data: MixedScaleData, net: SRNet, folder: Path, kept: TrainingSettings) -> Trainer:
     settings: Any = OmegaConf.to_container(config.trainer, resolve=True)
     shared = net.upsampler.shared_across_scales
     if settings["strategy"] == "ddp":
@@ -152,7 +159,7 @@ def _trainer(config: DictConfig, data: MixedScaleData, net: SRNet, folder: Path)
     every_n_steps = settings.pop("checkpoint_every_n_steps")
     trainer: Trainer = instantiate(
         settings,
-        callbacks=_callbacks(config, data, folder / "checkpoints", every_n_steps),
+        callbacks=[*_callbacks(config, data, folder / "checkpoints", every_n_steps), kept],
         logger=[instantiate(logger) for logger in config.logger.values()],
         plugins=[AtomicCheckpointIO()],
         default_root_dir=str(folder),
@@ -199,8 +206,7 @@ def _announce(card: ModelCard, net: SRNet, data: MixedScaleData, trainer: Traine
 
 
 def _save_config(config: DictConfig, folder: Path, trainer: Trainer) -> None:
-    with replacing(folder / "config.yaml") as partial:
-        partial.write_text(OmegaConf.to_yaml(config, resolve=True))
+    save_configuration(config, folder)
     for logger in trainer.loggers:
         plain: Any = OmegaConf.to_container(config, resolve=True)
         logger.log_hyperparams(plain)

@@ -9,10 +9,12 @@ from igconv_sr.callbacks.scale_steps import ScaleSteps
 from igconv_sr.callbacks.step_file import StepFile
 from igconv_sr.callbacks.step_seed import StepSeed
 from igconv_sr.callbacks.stop import GracefulStop
+from igconv_sr.callbacks.training_settings import SETTINGS_KEY, TrainingSettings
 from igconv_sr.callbacks.validation_scores import ValidationScores
 
 __all__ = [
     "LAST",
+    "SETTINGS_KEY",
     "GracefulStop",
     "ImagePanels",
     "MovingAverage",
@@ -21,6 +23,7 @@ __all__ = [
     "StepProgress",
     "StepSeed",
     "TrainingCost",
+    "TrainingSettings",
     "ValidationScores",
     "checkpoints",
 ]
