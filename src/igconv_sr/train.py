@@ -68,7 +68,7 @@ def train(config: DictConfig) -> None:
     data: MixedScaleData = instantiate(config.data)
     benchmarks = _benchmarks(config, data)
     say(data.describe())
-    card = _card(config, data)
+    card = make_card(config, data)
     net = card.build()
     if config.weights is not None and config.ckpt_path is None:
         start_from(net, card, config.weights)
@@ -80,7 +80,7 @@ def train(config: DictConfig) -> None:
         instantiate(config.optim.scheduler),
         config.trainer.log_every_n_steps,
     )
-    trainer = _trainer(config, data, net, folder)
+    trainer = make_trainer(config, data, net, folder)
     _announce(card, net, data, trainer)
     last = folder / "checkpoints" / f"{LAST}.ckpt"
     resume = last if config.ckpt_path == LAST else config.ckpt_path
@@ -123,7 +123,8 @@ def _check(config: DictConfig) -> None:
         raise InputError("model=bicubic has nothing to train; evaluate it: igconv-sr evaluate model=bicubic")
 
 
-def _card(config: DictConfig, data: MixedScaleData) -> ModelCard:
+def make_card(config: DictConfig, data: MixedScaleData) -> ModelCard:
+    """What checkpoints say of the network of a configuration."""
     plain: Any = OmegaConf.to_container(config, resolve=True)
     for part in ("model", "upsampler"):
         get_class(plain[part]["_target_"])  # a class of the user's own has to be imported to be trusted
@@ -138,7 +139,8 @@ def _card(config: DictConfig, data: MixedScaleData) -> ModelCard:
     )
 
 
-def _trainer(config: DictConfig, data: MixedScaleData, net: SRNet, folder: Path) -> Trainer:
+def make_trainer(config: DictConfig, data: MixedScaleData, net: SRNet, folder: Path) -> Trainer:
+    """The trainer of a configuration, with all that a training calls, writing into a folder."""
     settings: Any = OmegaConf.to_container(config.trainer, resolve=True)
     shared = net.upsampler.shared_across_scales
     if settings["strategy"] == "ddp":
