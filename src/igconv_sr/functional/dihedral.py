@@ -1,5 +1,6 @@
 """The dihedral group of the square (4 quarter turns × flip) acting on the last two axes."""
 
+import torch
 from torch import Tensor
 
 GROUP_ORDER = 8
@@ -30,3 +31,11 @@ def dihedral_mean(kernel: Tensor) -> Tensor:
     kernel = (kernel + kernel.flip(-1)) / 2
     kernel = (kernel + kernel.flip(-2)) / 2
     return (kernel + kernel.transpose(-1, -2)) / 2
+
+
+def mean_of_copies(size: int) -> Tensor:
+    """The matrix that does to k×k weights, row by row in one axis, what :func:`dihedral_mean` does: (k·k,k·k).
+
+    All of its entries are eighths, exact in any precision.
+    """
+    return dihedral_mean(torch.eye(size**2).view(-1, size, size)).flatten(1)
