@@ -92,8 +92,9 @@ def reduce_crop_uint8(crop: Tensor, scale: Scale, margin: int) -> Tensor:
     height, width = (smaller(size, scale) for size in crop.shape[-2:])
     rows = round_to_8_bit(_interpolate(crop.float(), (height, crop.shape[-1])))
     rows = rows[..., margin:-margin, :]
-    both = round_to_8_bit(_interpolate(rows, (height - 2 * margin, width)))
-    return both[..., margin:-margin].to(torch.uint8)
+    both = _interpolate(rows, (height - 2 * margin, width))[..., margin:-margin]
+    # Becoming an integer cuts the fraction off, as rounding down does.
+    return both.add(0.5).clamp_(0, 255).to(torch.uint8)
 
 
 def reduce_crop_fixed_point(crop: Tensor, scale: Scale, margin: int) -> Tensor:
