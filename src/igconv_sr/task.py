@@ -56,7 +56,8 @@ class SuperResolution(LightningModule):
         """Loss of a batch: the mean over its images, so that ranks and micro-batches average exactly.
 
         Raises:
-            NonFiniteError: If a loss since the last logged step is NaN or infinite. Nothing is waited for in between.
+            NonFiniteError: If a loss is NaN or infinite. A GPU would have to be waited for: there it is told at the
+                next logged step or checkpoint.
         """
         images = self.net.forward_mixed(batch.lr, batch.groups)
         losses = [self.loss(sr, hr) for sr, hr in zip(images, batch.hr, strict=True)]
@@ -64,8 +65,10 @@ class SuperResolution(LightningModule):
         loss = values.mean()
         self.unread_losses.add(self.global_step, values, batch.groups, batch.names)
         # The loggers write at the end of a step.
-        if (self.global_step + 1) % self.log_every_n_steps == 0:
+        is_logged = (self.global_step + 1) % self.log_every_n_steps == 0
+        if is_logged or loss.device.type == "cpu":
             self.unread_losses.check()
+        if is_logged:
             self._log_training(batch, images, losses, loss)
         return loss
 
@@ -93,6 +96,8 @@ class SuperResolution(LightningModule):
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule, stepped together."""
         optimizer = self.make_optimizer(self.net.parameters())
+        # A fused one offers to undo the scaling of float16 itself, after the gradients should have been clipped.
+        optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self.make_scheduler(optimizer), "interval": "step"},
