@@ -82,7 +82,7 @@ def step_cost(case: Case, *overrides: str) -> StepCost:
     own = [
         *(f"model={case.model}", f"data.lr_patch_size={case.patch if on_gpu else SMALL_PATCH}"),
         *(f"data.global_batch_size={case.rows}", f"data.max_batch_per_device={case.rows}"),
-        *(f"trainer.max_steps={watch.steps.end + 1}", f"trainer.log_every_n_steps={watch.steps.counted + 1}"),
+        *(f"trainer.max_steps={watch.steps.end + 1}", f"trainer.log_every_n_steps={(watch.steps.counted + 1) // 2}"),
     ]
     run_training([*own, *overrides], watch)
     return watch.cost
@@ -92,7 +92,7 @@ class _Steps(NamedTuple):
     """Numbers of the steps at which a part of the measurement begins; what comes before the first warms up."""
 
     timed: int
-    counted: int  # this step is logged, the next is not
+    counted: int  # this step is the second one logged, the next is not
     alone: int
     end: int
 

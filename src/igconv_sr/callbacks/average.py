@@ -56,5 +56,5 @@ class MovingAverage(WeightAveraging):
             averaged, current = self._parameters
             torch._foreach_lerp_(averaged, current, 1 - self.decay_of(self._latest_update_step))
             if self._buffers[0]:
-                torch._foreach_copy_(*self._buffers)
+                torch._foreach_copy_(self._buffers[0], self._buffers[1])
             self._latest_update_step = trainer.global_step

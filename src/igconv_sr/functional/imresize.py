@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from igconv_sr.functional.padding import mirror_indices
@@ -102,9 +103,12 @@ def reduce_crop_fixed_point(crop: Tensor, scale: Scale, margin: int) -> Tensor:
 
     It exists on the CPU only. Equal at the factors of :data:`EXACT_IN_FIXED_POINT`, within 1 of 255 at others.
     """
-    height, width = (smaller(size, scale) for size in crop.shape[-2:])
-    rows = _interpolate(crop, (height, crop.shape[-1]))
-    return _interpolate(rows, (height, width))[..., margin:-margin, margin:-margin]
+    rows, _, *size = crop.shape
+    height, width = (smaller(side, scale) for side in size)
+    # One below the other as a single image: what the kernel takes from a neighbour goes into the margin alone.
+    tall = rearrange(rearrange(crop, "b c h w -> (b h) w c"), "h w c -> 1 c h w")
+    tall = _interpolate(_interpolate(tall, (rows * height, size[1])), (rows * height, width))
+    return rearrange(tall, "1 c (b h) w -> b c h w", b=rows)[..., margin:-margin, margin:-margin]
 
 
 def reduce_crop(crop: Tensor, scale: Scale, margin: int) -> Tensor:

@@ -15,7 +15,7 @@ from igconv_sr.scale import Ratio
 
 _LATENT_STD = 0.02
 
-_POINTS_AT_ONCE = 4096
+_POINTS_AT_ONCE = 8192
 """On a processor: what goes through the layers at once then stays in the cache between them."""
 
 _MOST_POINTS = 2**18
