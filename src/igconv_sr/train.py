@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
+from igconv_sr.acceleration import accelerate
 from igconv_sr.callbacks import (
     LAST,
     GracefulStop,
@@ -146,7 +147,7 @@ def make_trainer(config: DictConfig, data: MixedScaleData, net: SRNet, folder: P
     if settings["strategy"] == "ddp":
         # A head per scale gets no gradient from a batch without that scale.
         settings["strategy"] = DDPStrategy(find_unused_parameters=not shared)
-    every_n_steps = settings.pop("checkpoint_every_n_steps")
+    every_n_steps, compiled = settings.pop("checkpoint_every_n_steps"), settings.pop("compile")
     trainer: Trainer = instantiate(
         settings,
         callbacks=_callbacks(config, data, folder / "checkpoints", every_n_steps),
@@ -158,6 +159,7 @@ def make_trainer(config: DictConfig, data: MixedScaleData, net: SRNet, folder: P
         use_distributed_sampler=False,
         enable_model_summary=False,
     )
+    accelerate(net, trainer, compiled)
     accumulate = data.accumulate(trainer.world_size)
     trainer.accumulate_grad_batches = accumulate
     if isinstance(trainer.val_check_interval, int):

@@ -98,7 +98,8 @@ class ImagePanels(Callback):
         assert isinstance(pl_module, SuperResolution)
         wanted = trainer.is_global_zero and not trainer.sanity_checking and image_loggers(trainer)
         if wanted and batch.scale not in self._rows:
-            self._rows[batch.scale] = cut_outs(pl_module.net, batch).row
+            with torch.compiler.set_stance("force_eager"):
+                self._rows[batch.scale] = cut_outs(pl_module.net, batch).row
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Logs the rows."""
