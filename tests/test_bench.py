@@ -116,8 +116,7 @@ def test_the_data_path_gives_what_a_training_gets_and_pillow_nearly_the_same(tmp
 
 def test_the_products_beside_the_hypernetwork_are_its_own() -> None:
     comparison = hypernet_against_products(channels=2, hidden_dim=16, num_layers=2)
-    phase = 2 * 3 * 16 // 2  # the layer of the cell size, forward and backward, at three scales
-    assert multiply_adds(comparison.ours) - phase == multiply_adds(comparison.reference)
+    assert multiply_adds(comparison.ours) == multiply_adds(comparison.reference)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
     [
         ("data.num_workers=2",),
         pytest.param(("data.num_workers=0",), marks=pytest.mark.slow),
+        pytest.param(("trainer.compile=true",), marks=pytest.mark.slow),
         pytest.param(DDP, marks=pytest.mark.slow),
     ],
 )

@@ -129,22 +129,18 @@ class SRNet(SuperResolver):
         Returns:
             Per group (rows,3,r·H,r·W), not clamped, at the fraction p/q nearest to the scale.
         """
-        height, width = lr.shape[-2:]
         padded = pad_bottom_right(lr, self.encoder.size_multiple, self.encoder.pad_mode)
         shifted = padded if self.rgb_mean is None else padded - self.rgb_mean
         features = self.encoder(shifted)
-        add_mean = getattr(self.encoder, "add_mean", None)
-        options = {} if add_mean is None else {"recolour": add_mean}
-        counts = [count for _, count in groups]
-        images = []
-        parts = zip(groups, torch.split(features, counts), torch.split(padded, counts), strict=True)
-        for (scale, _), feature_rows, lr_rows in parts:
-            image = self.upsampler(feature_rows, scale, lr_rows, **options)
-            if self.rgb_mean is not None:
-                image = image + self.rgb_mean
-            ratio = nearest_ratio(scale)
-            images.append(image[..., : output_length(height, ratio), : output_length(width, ratio)])
-        return images
+        scales, counts = [scale for scale, _ in groups], [count for _, count in groups]
+        parts = (torch.split(features, counts), scales, torch.split(padded, counts))
+        images = self.upsampler.forward_mixed(*parts, getattr(self.encoder, "add_mean", None))
+        if self.rgb_mean is not None:
+            images = [image + self.rgb_mean for image in images]
+        if padded is lr:
+            return images
+        sizes = [[output_length(size, nearest_ratio(scale)) for size in lr.shape[-2:]] for scale in scales]
+        return [image[..., :rows, :columns] for image, (rows, columns) in zip(images, sizes, strict=True)]
 
     def fold(self, scales: Sequence[Scale]) -> Self:
         """A new network for inference with the upsampler's kernels as plain weights.

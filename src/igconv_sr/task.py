@@ -16,7 +16,7 @@ from igconv_sr.data import Batch, BenchmarkItem
 from igconv_sr.errors import NonFiniteError
 from igconv_sr.functional.quality import psnr
 from igconv_sr.inference import Inference
-from igconv_sr.losses import LossOfImages, WeightedLoss
+from igconv_sr.losses import LossOfImages, UnreadLosses, WeightedLoss
 from igconv_sr.metrics import STANDARD
 from igconv_sr.network import SRNet
 from igconv_sr.scoring import Scoring
@@ -52,19 +52,25 @@ class SuperResolution(LightningModule):
         inference = inference or Inference()
         # All scales in one way, as checkpoints are chosen by their mean.
         self.scoring = Scoring(STANDARD.marked(inference.marks), inference, cell_of=lambda _benchmark, _scale: None)
+        self.unread_losses = UnreadLosses()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 (Lightning's hook)
         """Loss of a batch: the mean over its images, so that ranks and micro-batches average exactly.
 
         Raises:
-            NonFiniteError: If the loss is NaN or infinite.
+            NonFiniteError: If a loss is NaN or infinite. A GPU would have to be waited for: there it is told at the
+                next logged step or checkpoint.
         """
         images = self.net.forward_mixed(batch.lr, batch.groups)
         losses = [self.loss(sr, hr) for sr, hr in zip(images, batch.hr, strict=True)]
-        loss = torch.cat([group.total for group in losses]).mean()
-        if not torch.isfinite(loss):
-            raise NonFiniteError(self._where_not_finite(batch, losses))
-        if self.global_step % self.log_every_n_steps == 0:
+        values = torch.cat([group.total for group in losses])
+        loss = values.mean()
+        self.unread_losses.add(self.global_step, values, batch.groups, batch.names)
+        # The loggers write at the end of a step.
+        is_logged = (self.global_step + 1) % self.log_every_n_steps == 0
+        if is_logged or loss.device.type == "cpu":
+            self.unread_losses.check()
+        if is_logged:
             self._log_training(batch, images, losses, loss)
         return loss
 
@@ -76,26 +82,17 @@ class SuperResolution(LightningModule):
             value = psnr(sr.detach().float().clamp(0, 1) * 255, hr * 255).mean()
             self.log(f"train/psnr_rgb_x{scale:g}", value, prog_bar=True)
 
-    def _where_not_finite(self, batch: Batch, losses: list[LossOfImages]) -> str:
-        values = torch.cat([group.total for group in losses]).tolist()
-        scales = [scale for scale, rows in batch.groups for _ in range(rows)]
-        bad = [
-            f"×{scale:g} {name} ({value})"
-            for scale, name, value in zip(scales, batch.names, values, strict=True)
-            if not abs(value) < float("inf")
-        ]
-        return (
-            f"the loss is not finite at step {self.global_step}: {', '.join(bad)}; "
-            "lower optim.optimizer.lr or set trainer.gradient_clip_val"
-        )
-
     def validation_step(self, batch: BenchmarkItem, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's hook)
         """Scores one image; :class:`igconv_sr.callbacks.ValidationScores` logs the means."""
-        self.scoring.score(self.net, batch)
+        # Every size would be compiled anew.
+        with torch.compiler.set_stance("force_eager"):
+            self.scoring.score(self.net, batch)
 
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule, stepped together."""
         optimizer = self.make_optimizer(self.net.parameters())
+        # A fused one offers to undo the scaling of float16 itself, after the gradients should have been clipped.
+        optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self.make_scheduler(optimizer), "interval": "step"},
@@ -105,8 +102,9 @@ class SuperResolution(LightningModule):
         """Adds the card.
 
         Raises:
-            NonFiniteError: If a weight is NaN or infinite, so that no such checkpoint replaces a good one.
+            NonFiniteError: If a loss or a weight is NaN or infinite, so that no such checkpoint replaces a good one.
         """
+        self.unread_losses.check()
         for name, value in checkpoint["state_dict"].items():
             if value.is_floating_point() and not value.isfinite().all():
                 raise NonFiniteError(f"{name} is not finite at step {self.global_step}; no checkpoint is written")

@@ -1,6 +1,6 @@
 """``igconv-sr train``: trains one network for all scales, then shows what it is worth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
+from igconv_sr.acceleration import accelerate
 from igconv_sr.callbacks import (
     LAST,
     GracefulStop,
@@ -72,7 +73,7 @@ def train(config: DictConfig) -> None:
     data: MixedScaleData = instantiate(config.data)
     benchmarks = _benchmarks(config, data)
     say(data.describe())
-    card = _card(config, data)
+    card = make_card(config, data)
     last = folder / "checkpoints" / f"{LAST}.ckpt"
     resume = last if config.ckpt_path == LAST else config.ckpt_path
     settings = settings_of(config, data)
@@ -92,7 +93,7 @@ def train(config: DictConfig) -> None:
         config.trainer.log_every_n_steps,
         inference,
     )
-    trainer = _trainer(config, data, net, folder, TrainingSettings(settings))
+    trainer = make_trainer(config, data, net, folder, settings)
     _announce(card, net, data, trainer)
     if trainer.is_global_zero:
         _save_config(config, folder, trainer)
@@ -135,7 +136,8 @@ def _check(config: DictConfig) -> None:
         raise InputError("model=bicubic has nothing to train; evaluate it: igconv-sr evaluate model=bicubic")
 
 
-def _card(config: DictConfig, data: MixedScaleData) -> ModelCard:
+def make_card(config: DictConfig, data: MixedScaleData) -> ModelCard:
+    """What checkpoints say of the network of a configuration."""
     plain: Any = OmegaConf.to_container(config, resolve=True)
     for part in ("model", "upsampler"):
         get_class(plain[part]["_target_"])  # a class of the user's own has to be imported to be trusted
@@ -150,16 +152,27 @@ def _card(config: DictConfig, data: MixedScaleData) -> ModelCard:
     )
 
 
-def _trainer(config: DictConfig, data: MixedScaleData, net: SRNet, folder: Path, kept: TrainingSettings) -> Trainer:
+def make_trainer(
+    config: DictConfig, data: MixedScaleData, net: SRNet, folder: Path, trained_with: Mapping[str, Any]
+) -> Trainer:
+    """The trainer of a configuration, with all that a training calls, writing into a folder.
+
+    Args:
+        config: Of the training.
+        data: Of the training.
+        net: What is trained.
+        folder: Of the run.
+        trained_with: Settings that every checkpoint keeps.
+    """
     settings: Any = OmegaConf.to_container(config.trainer, resolve=True)
     shared = net.upsampler.shared_across_scales
     if settings["strategy"] == "ddp":
         # A head per scale gets no gradient from a batch without that scale.
         settings["strategy"] = DDPStrategy(find_unused_parameters=not shared)
-    every_n_steps = settings.pop("checkpoint_every_n_steps")
+    every_n_steps, compiled = settings.pop("checkpoint_every_n_steps"), settings.pop("compile")
     trainer: Trainer = instantiate(
         settings,
-        callbacks=[*_callbacks(config, data, folder / "checkpoints", every_n_steps), kept],
+        callbacks=[*_callbacks(config, data, folder / "checkpoints", every_n_steps), TrainingSettings(trained_with)],
         logger=[instantiate(logger) for logger in config.logger.values()],
         plugins=[AtomicCheckpointIO()],
         default_root_dir=str(folder),
@@ -168,6 +181,7 @@ def _trainer(config: DictConfig, data: MixedScaleData, net: SRNet, folder: Path,
         use_distributed_sampler=False,
         enable_model_summary=False,
     )
+    accelerate(net, trainer, compiled)
     accumulate = data.accumulate(trainer.world_size)
     trainer.accumulate_grad_batches = accumulate
     if isinstance(trainer.val_check_interval, int):

@@ -64,6 +64,7 @@ RULES = (
         True,
         "how much a step sees follows the memory and the number of devices; no state has that shape",
     ),
+    _rule(r"optim\.optimizer\.fused", True, "the same updates in fewer passes"),
     _rule(r"data\.(num_workers|storage)", True, "the crops are the same, bit for bit"),
     _rule(
         r"data\.(.+\.)?(root|train_folder|valid_folder)",

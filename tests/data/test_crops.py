@@ -14,10 +14,11 @@ from torch.utils.data import DataLoader
 
 from igconv_sr.data.augment import to_batch
 from igconv_sr.data.crops import CropBatch, Layout, MixedScaleCrops, StepSampler
+from igconv_sr.data.degradation import MATLAB
 from igconv_sr.data.schedule import ScaleSchedule
 from igconv_sr.data.store import ImageStore, build_store
 from igconv_sr.errors import InputError
-from igconv_sr.functional import imresize_uint8, paired_size
+from igconv_sr.functional import dihedral_transform, imresize_uint8, paired_size
 
 SCHEDULES: list[ScaleSchedule] = ["all", "synchronised", "per_rank"]
 SCALES = (2, 3, 4)
@@ -104,6 +105,23 @@ def test_rational_rows_are_cut_from_the_reduced_whole_image(store: ImageStore, s
             start = [round(n / scale) for n in (top, left)]
             expected = reduced[:, start[0] : start[0] + PATCH, start[1] : start[1] + PATCH]
             assert np.abs(unturn(lr_pixels, turn).astype(int) - expected).max() <= off
+
+
+def test_a_batch_equals_its_rows_made_one_by_one(store: ImageStore) -> None:
+    cut = crops(store, layout=(24, 1, 0, 1))[0]
+    rows = iter(zip(cut.turns, cut.seeds, strict=True))
+    lr, hr = [], []
+    for (scale, _), group in zip(cut.groups, cut.crops, strict=True):
+        hr.append([])
+        for crop in group.permute(0, 3, 1, 2):
+            turn, seed = next(rows)
+            edge, side = MATLAB.margin * scale, PATCH * scale
+            lr.append(dihedral_transform(MATLAB(crop[None], scale, [seed])[0], turn).float() / 255)
+            hr[-1].append(dihedral_transform(crop[:, edge : edge + side, edge : edge + side], turn).float() / 255)
+    batch = to_batch(cut)
+    assert len(set(cut.turns)) > 4
+    assert torch.equal(batch.lr, torch.stack(lr))
+    assert all(torch.equal(own, torch.stack(group)) for own, group in zip(batch.hr, hr, strict=True))
 
 
 def test_every_place_and_turn_occurs(store: ImageStore) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from igconv_sr.functional import dihedral_inverse, dihedral_mean, dihedral_transform
-from igconv_sr.functional.dihedral import GROUP_ORDER
+from igconv_sr.functional.dihedral import GROUP_ORDER, dihedral_transform_rows
 
 SQUARE = torch.arange(9).view(3, 3)
 ELEMENTS = range(GROUP_ORDER)
@@ -55,3 +55,15 @@ def test_mean_is_the_mean_over_the_eight_copies(size: int) -> None:
     kernel = torch.randn(6, 2, size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     copies = torch.stack([dihedral_transform(kernel, element) for element in ELEMENTS])
     torch.testing.assert_close(dihedral_mean(kernel), copies.mean(dim=0), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("elements", [list(ELEMENTS), [5, 0, 3, 3, 7, 1, 6, 2, 4, 5, 0], [2], [4, 4], [0, 1]], ids=str)
+def test_images_by_their_own_elements_equal_each_alone(elements: list[int]) -> None:
+    images = torch.randint(256, (len(elements), 3, 5, 5), dtype=torch.uint8)
+    expected = torch.stack([dihedral_transform(image, e) for image, e in zip(images, elements, strict=True)])
+    before = images.clone()
+    for layout in (images, images.to(memory_format=torch.channels_last)):
+        turned = dihedral_transform_rows(layout, elements)
+        assert turned.is_contiguous()
+        assert torch.equal(turned, expected)
+    assert torch.equal(images, before), "the images themselves were turned"

@@ -41,6 +41,8 @@ def changed(key: str, value: Any) -> dict[str, Any]:
         ("data.cache_dir", "/elsewhere"),
         ("trainer.checkpoint_every_n_steps", 1),
         ("trainer.val_check_interval", 1),
+        ("trainer.compile", True),
+        ("optim.optimizer.fused", True),
         ("budget", {"steps": 100}),
         ("published", {"lr": 1}),
         ("a_key_of_a_later_version", None),

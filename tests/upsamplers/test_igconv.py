@@ -283,3 +283,27 @@ def test_autocast_leaves_the_sampling_positions_in_float32() -> None:
         image = net(torch.zeros(1, 2, 4, 400), 2, lr)
     bilinear = F.interpolate(lr, scale_factor=2, mode="bilinear", align_corners=False)
     torch.testing.assert_close(image.float(), bilinear, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("fgrep", [False, True], ids=["plain", "fgrep"])
+def test_kernels_of_several_scales_equal_those_of_each_alone(fgrep: bool) -> None:
+    torch.manual_seed(0)
+    net, scales = TINY(3, (2, 3, 4), fgrep=fgrep, igsample=True).double(), (2, 3, 4, 2.5)
+    for parameter in net.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    together, alone = net.kernels(scales), [net.kernel(scale) for scale in scales]
+    weights = [torch.randn_like(kernel) for kernel in alone]
+    gradients = [torch.autograd.grad(kernels, list(net.parameters()), weights) for kernels in (together, alone)]
+    for own, expected in zip([*together, *gradients[0]], [*alone, *gradients[1]], strict=True):
+        assert own.shape == expected.shape
+        assert relative_error(own, expected) <= 1e-10
+
+
+def test_points_of_several_scales_go_through_each_layer_together() -> None:
+    net, rows = TINY(3, (2, 3, 4), igsample=True), []
+    for layer in (net.hypernet.mlp[0], net.sample_hypernet.mlp[0]):  # type: ignore[union-attr]
+        layer.register_forward_hook(lambda _module, inputs, _output: rows.append(inputs[0].shape[1]))
+    lr = [torch.rand(1, 3, 4, 4)] * 3
+    images = net.forward_mixed([torch.randn(1, 3, 4, 4)] * 3, (2, 3, 4), lr)
+    assert [image.shape[-1] for image in images] == [8, 12, 16]
+    assert rows == [27 * (4 + 9 + 16)] * 2

@@ -21,6 +21,7 @@ from igconv_sr.bench.onnx import onnx
 from igconv_sr.bench.scan import scan
 from igconv_sr.bench.store import store
 from igconv_sr.bench.tables import Results
+from igconv_sr.bench.training_table import training
 from igconv_sr.bench.upsampler import upsampler
 from igconv_sr.bench.upscale import upscale
 from igconv_sr.config import CONFIG_FOLDER
@@ -41,7 +42,7 @@ COMPARISONS: dict[str, Callable[[], Iterable[Comparison]]] = {
     "upscale": upscale,
     "onnx": onnx,
 }
-TABLES = ("share", "models", "latency")
+TABLES = ("share", "models", "latency", "training")
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="bench")
@@ -81,6 +82,8 @@ def _bench(topics: Sequence[str], rounds: int, seconds: float, folder: Path) -> 
         tables.append(_models())
     if "latency" in topics:
         tables.append(_latencies(rounds))
+    if "training" in topics:
+        tables.append(training(_machine()))
     for table in tables:
         table.write(folder)
         table.print()

@@ -12,7 +12,7 @@ from igconv_sr.bench.comparison import Comparison, with_gradients
 from igconv_sr.bench.nets import build
 from igconv_sr.scale import nearest_ratio
 from igconv_sr.upsamplers import IGConv
-from igconv_sr.upsamplers.hypernet import GroupedLinear, HyperNetwork
+from igconv_sr.upsamplers.hypernet import GroupedLinear, HyperNetwork, sub_pixels
 
 SHARE_MODELS = ("edsr_small", "edsr_baseline", "smfanet_small", "smfanet", "plksr", "hit_srf", "swinir")
 """Models of which a processor takes a step within seconds."""
@@ -28,14 +28,15 @@ def hypernet_against_products(
 ) -> Comparison:
     """Forward and backward at all scales; the products follow each other as in the network, and are kept as long."""
     net = HyperNetwork(9 * channels, 3, hidden_dim, num_layers, max(scales))
-    points = {scale: torch.rand(9 * channels * scale**2, hidden_dim) for scale in scales}
+    inputs = {scale: torch.rand(9 * channels * scale**2, hidden_dim) for scale in scales}
+    points = {scale: sub_pixels([nearest_ratio(scale)]) for scale in scales}
     weights = [layer.weight.detach()[0].T for layer in net.mlp if isinstance(layer, GroupedLinear)]
 
     def ours() -> Sequence[Tensor]:
-        return [x for scale in scales for x in with_gradients([net(nearest_ratio(scale))], list(net.parameters()))]
+        return [x for scale in scales for x in with_gradients([net(points[scale])], list(net.parameters()))]
 
     def reference() -> Sequence[Tensor]:
-        return [x for scale in scales for x in _products(points[scale], weights)]
+        return [x for scale in scales for x in _products(inputs[scale], weights)]
 
     name = f"Hyper-network / its bare matrix products: C={channels}, D={hidden_dim}, ×{', ×'.join(map(str, scales))}"
     return Comparison(name, ours, reference, limit=1.2)
@@ -62,7 +63,7 @@ def share_of_step(model: str, patches: int = 2, side: int = 48) -> Comparison:
     lr = torch.rand(patches * len(net.scales), 3, side, side)
 
     def kernels() -> Sequence[Tensor]:
-        return with_gradients([upsampler.kernel(scale) for scale in net.scales], list(upsampler.parameters()))
+        return with_gradients(upsampler.kernels(net.scales), list(upsampler.parameters()))
 
     def step() -> Sequence[Tensor]:
         images = net.forward_mixed(lr, [(scale, patches) for scale in net.scales])

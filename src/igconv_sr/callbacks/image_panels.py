@@ -104,7 +104,8 @@ class ImagePanels(Callback):
         wanted = trainer.is_global_zero and not trainer.sanity_checking and image_loggers(trainer)
         name = valid_images(batch.scale, kind_of(batch.benchmark))
         if wanted and name not in self._rows:
-            self._rows[name] = cut_outs(pl_module.net, batch).row
+            with torch.compiler.set_stance("force_eager"):
+                self._rows[name] = cut_outs(pl_module.net, batch).row
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Logs the rows."""

@@ -19,12 +19,14 @@ class ScaleSteps(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
-        """Counts the scales of the micro-batches that make up a step."""
+        """Counts the scales of the micro-batches that make up a step; logs where the loggers write."""
         self._seen |= {scale for scale, _ in batch.groups}
         if (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
         self.steps.update(self._seen)
         self._seen = set()
+        if trainer.global_step % trainer.log_every_n_steps:  # type: ignore[attr-defined]  # set out of mypy's sight
+            return
         for scale, steps in sorted(self.steps.items()):
             pl_module.log(f"train/steps_x{scale:g}", float(steps), rank_zero_only=True)
 

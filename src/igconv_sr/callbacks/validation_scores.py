@@ -24,7 +24,7 @@ class ValidationScores(Callback):
         assert isinstance(pl_module, SuperResolution)
         assert isinstance(trainer.val_dataloaders, DataLoader)
         images = trainer.val_dataloaders.dataset
-        with trainer.precision_plugin.val_step_context():
+        with trainer.precision_plugin.val_step_context(), torch.compiler.set_stance("force_eager"):
             scores = pl_module.scoring.gather(pl_module.net, lambda number: images[number].to(pl_module.device))
         means = mean_scores(scores)
         kind = kind_of(means[0].benchmark) + pl_module.scoring.way(means[0].benchmark, means[0].scale).marks

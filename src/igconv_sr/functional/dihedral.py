@@ -1,8 +1,22 @@
 """The dihedral group of the square (4 quarter turns × flip) acting on the last two axes."""
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import torch
 from torch import Tensor
 
 GROUP_ORDER = 8
+
+_PARTS = [
+    (bool(turns & 1), (turns in (1, 2)) != (flip and turns & 1), (turns in (2, 3)) != (flip and not turns & 1))
+    for flip in (False, True)
+    for turns in range(4)
+]
+"""Each element as the transposition or not, then the flip up-down or not, then the flip left-right or not."""
+
+_ORDER = sorted(range(GROUP_ORDER), key=lambda element: (_PARTS[element][0], _PARTS[element][0] != _PARTS[element][1]))
+"""The elements so that those with the transposition stand side by side, and those with the flip up-down as well."""
 
 
 def dihedral_transform(image: Tensor, element: int) -> Tensor:
@@ -22,6 +36,48 @@ def dihedral_inverse(image: Tensor, element: int) -> Tensor:
     return upright.flip(-1) if element & 4 else upright
 
 
+def dihedral_transform_rows(images: Tensor, elements: Sequence[int]) -> Tensor:
+    """As :func:`dihedral_transform` of each image of a batch by its own element, in a handful of operations.
+
+    Args:
+        images: (B,…,S,S), square.
+        elements: One per image.
+
+    Returns:
+        (B,…,S,S), contiguous.
+    """
+    rows = sorted(range(len(elements)), key=lambda row: _ORDER.index(elements[row]))
+    back = sorted(range(len(elements)), key=rows.__getitem__)
+    parts = [_PARTS[elements[row]] for row in rows]
+    # Pageable memory is read before the call returns; nothing has to be waited for.
+    there, back_again = torch.tensor([rows, back]).to(images.device, non_blocking=True)
+    ordered = images.contiguous().index_select(0, there)
+    for part, transform in enumerate((_transposition, _up_down, _left_right)):
+        for first, last in _runs([flags[part] for flags in parts]):
+            ordered[first:last] = transform(ordered[first:last])
+    return ordered.index_select(0, back_again)
+
+
+def _transposition(images: Tensor) -> Tensor:
+    return images.mT.clone()
+
+
+def _up_down(images: Tensor) -> Tensor:
+    return images.flip(-2)
+
+
+def _left_right(images: Tensor) -> Tensor:
+    return images.flip(-1)
+
+
+def _runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Where the flag is set: the first of each run and the one behind its last."""
+    for is_set, run in groupby(range(len(flags)), key=flags.__getitem__):
+        if is_set:
+            members = list(run)
+            yield members[0], members[-1] + 1
+
+
 def dihedral_mean(kernel: Tensor) -> Tensor:
     """Mean of a square kernel's eight flipped and turned copies (FGRep), shape (…,k,k).
 
@@ -30,3 +86,11 @@ def dihedral_mean(kernel: Tensor) -> Tensor:
     kernel = (kernel + kernel.flip(-1)) / 2
     kernel = (kernel + kernel.flip(-2)) / 2
     return (kernel + kernel.transpose(-1, -2)) / 2
+
+
+def mean_of_copies(size: int) -> Tensor:
+    """The matrix that does to k×k weights, row by row in one axis, what :func:`dihedral_mean` does: (k·k,k·k).
+
+    All of its entries are eighths, exact in any precision.
+    """
+    return dihedral_mean(torch.eye(size**2).view(-1, size, size)).flatten(1)

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from igconv_sr.functional.padding import mirror_indices
@@ -92,8 +93,9 @@ def reduce_crop_uint8(crop: Tensor, scale: Scale, margin: int) -> Tensor:
     height, width = (smaller(size, scale) for size in crop.shape[-2:])
     rows = round_to_8_bit(_interpolate(crop.float(), (height, crop.shape[-1])))
     rows = rows[..., margin:-margin, :]
-    both = round_to_8_bit(_interpolate(rows, (height - 2 * margin, width)))
-    return both[..., margin:-margin].to(torch.uint8)
+    both = _interpolate(rows, (height - 2 * margin, width))[..., margin:-margin]
+    # Becoming an integer cuts the fraction off, as rounding down does.
+    return both.add(0.5).clamp_(0, 255).to(torch.uint8)
 
 
 def reduce_crop_fixed_point(crop: Tensor, scale: Scale, margin: int) -> Tensor:
@@ -101,9 +103,12 @@ def reduce_crop_fixed_point(crop: Tensor, scale: Scale, margin: int) -> Tensor:
 
     It exists on the CPU only. Equal at the factors of :data:`EXACT_IN_FIXED_POINT`, within 1 of 255 at others.
     """
-    height, width = (smaller(size, scale) for size in crop.shape[-2:])
-    rows = _interpolate(crop, (height, crop.shape[-1]))
-    return _interpolate(rows, (height, width))[..., margin:-margin, margin:-margin]
+    rows, _, *size = crop.shape
+    height, width = (smaller(side, scale) for side in size)
+    # One below the other as a single image: what the kernel takes from a neighbour goes into the margin alone.
+    tall = rearrange(rearrange(crop, "b c h w -> (b h) w c"), "h w c -> 1 c h w")
+    tall = _interpolate(_interpolate(tall, (rows * height, size[1])), (rows * height, width))
+    return rearrange(tall, "1 c (b h) w -> b c h w", b=rows)[..., margin:-margin, margin:-margin]
 
 
 def reduce_crop(crop: Tensor, scale: Scale, margin: int) -> Tensor:

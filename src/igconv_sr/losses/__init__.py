@@ -1,5 +1,6 @@
 """Training losses."""
 
+from igconv_sr.losses.unread import UnreadLosses
 from igconv_sr.losses.weighted import LossOfImages, WeightedLoss
 
-__all__ = ["LossOfImages", "WeightedLoss"]
+__all__ = ["LossOfImages", "UnreadLosses", "WeightedLoss"]

@@ -8,10 +8,12 @@ from typing import Any
 _NOT_IN_HASH = {
     "": ("hydra", "paths", "logger", "ckpt_path", "benchmarks", "published", "upsampler_size", "budget"),
     "data": ("cache_dir", "num_workers"),
-    "trainer": ("checkpoint_every_n_steps", "log_every_n_steps", "val_check_interval"),
+    "trainer": ("checkpoint_every_n_steps", "compile", "log_every_n_steps", "val_check_interval"),
+    "optim.optimizer": ("fused",),
 }
-"""Where things lie, what is logged, and values that others refer to: none changes the weights. Benchmarks do not
-either; a finished cell that has not been scored on all of them is scored again without training."""
+"""Where things lie, what is logged, values that others refer to, and ways to compute the same: none changes the weights
+beyond rounding. Benchmarks do not either; a finished cell that has not been scored on all of them is scored again
+without training."""
 
 _LENGTH = 10
 _IN_NAME = ("model", "upsampler", "variant", "seed", "data.scales", "experiment")
@@ -22,7 +24,7 @@ def cell_hash(config: Mapping[str, Any]) -> str:
 
     What is null counts as absent, so that a key added to the suite later, off by default, leaves older cells valid.
     """
-    kept = _without_null({key: _kept(key, value) for key, value in config.items() if key not in _NOT_IN_HASH[""]})
+    kept = _without_null(_kept("", config))
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:_LENGTH]
 
 
@@ -48,7 +50,9 @@ def cell_name(config: Mapping[str, Any], variant: str | None, swept: Mapping[str
 def _kept(key: str, value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
-    return {name: inner for name, inner in value.items() if name not in _NOT_IN_HASH.get(key, ())}
+    left_out = _NOT_IN_HASH.get(key, ())
+    prefix = f"{key}." if key else ""
+    return {name: _kept(f"{prefix}{name}", inner) for name, inner in value.items() if name not in left_out}
 
 
 def _without_null(node: Any) -> Any:

@@ -31,6 +31,16 @@ class Upsampler(nn.Module, ABC):
         the encoder has one.
         """
 
+    def forward_mixed(
+        self,
+        features: Sequence[Tensor],
+        scales: Sequence[Scale],
+        lr: Sequence[Tensor],
+        recolour: nn.Module | None = None,
+    ) -> list[Tensor]:
+        """As :meth:`forward` for groups of several scales: features, scale and LR image of each."""
+        return [self(*group, recolour) for group in zip(features, scales, lr, strict=True)]
+
     @abstractmethod
     def fold(self, scales: Sequence[Scale]) -> "Upsampler":
         """A new module for inference at the given scales, with plain weights."""

@@ -1,10 +1,11 @@
 """The hyper-network that generates the kernel of an IGConv at any scale (IGConv paper, section 3).
 
 Legend: P = C·k·k kernel positions (input channel, row, column), D hidden width, G independent groups,
-O outputs per position and sub-pixel, r = p/q scale in lowest terms.
+O outputs per position and sub-pixel, r = p/q scale in lowest terms, S sub-pixels of all scales asked for.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from einops import rearrange
@@ -14,20 +15,29 @@ from igconv_sr.scale import Ratio
 
 _LATENT_STD = 0.02
 
-_POINTS_AT_ONCE = 4096
+_POINTS_AT_ONCE = 8192
 """On a processor: what goes through the layers at once then stays in the cache between them."""
 
 _MOST_POINTS = 2**18
 """On a GPU: more than any usual kernel has. It bounds the memory that those of scales such as 64/63 take."""
 
 
-def cell_offsets(scale: Ratio, device: torch.device) -> Tensor:
-    """Offsets of the p phases of r = p/q, each inside its own cell, which spans [-1,1]: a column (p,1).
+def sub_pixels(scales: Sequence[Ratio]) -> Tensor:
+    """What a hyper-network is asked for: the p×p sub-pixels of each scale, row by row, one scale behind the other.
 
-    See :mod:`igconv_sr.upsamplers.polyphase`. For whole scales they are the centres of r sub-pixels.
+    Returns:
+        (S,3): the offsets down and across, each inside its own cell, which spans [-1,1], and the scale. See
+        :mod:`igconv_sr.upsamplers.polyphase`. The offsets of whole scales are the centres of r sub-pixels.
+
+    Example:
+        >>> sub_pixels([Ratio(2, 1)]).tolist()
+        [[-0.5, -0.5, 2.0], [-0.5, 0.5, 2.0], [0.5, -0.5, 2.0], [0.5, 0.5, 2.0]]
     """
-    p, q = scale
-    return ((2 * torch.arange(p, device=device) + 1) * q % (2 * p) / p - 1).unsqueeze(1)
+    rows = []
+    for p, q in scales:
+        offsets = [(2 * phase + 1) * q % (2 * p) / p - 1 for phase in range(p)]
+        rows += [(down, across, p / q) for down in offsets for across in offsets]
+    return torch.tensor(rows)
 
 
 class GroupedLinear(nn.Module):
@@ -89,24 +99,34 @@ class HyperNetwork(nn.Module):
             self.mlp.append(nn.ReLU(inplace=True))
         self.mlp.append(GroupedLinear(groups, hidden_dim, out_channels // groups, bias=out_bias))
 
-    def forward(self, scale: Ratio) -> Tensor:
-        """Returns (G, P·p·p, O/G) for r = p/q: positions outermost, then sub-pixels row by row."""
-        centres = math.pi * cell_offsets(scale, self.frequency.device)
-        # The first half of the frequencies belongs to x, the second to y.
-        zx, zy = self.frequency.unsqueeze(1).chunk(2, dim=-1)
-        cell = self.frequency.new_tensor([2 / min(scale.p / scale.q, self.max_scale)])
-        # Each axis for itself while the tensors are small: of what is left, every pass is over P·p·p points.
-        down, across = centres * zy + math.pi * self.phase(cell), centres * zx
+    def forward(self, points: Tensor) -> Tensor:
+        """Generates the weights of all sub-pixels asked for, whatever their scales.
+
+        Args:
+            points: (S,3), see :func:`sub_pixels`.
+
+        Returns:
+            (G, P·S, O/G), positions outermost.
+        """
+        down, across, scale = points.unsqueeze(-1).unbind(1)
+        cell = 2 / scale.clamp(max=self.max_scale)
+        # Not by the layer itself: under autocast its product would be rounded to half precision.
+        phase = math.pi * torch.addcmul(self.phase.bias, cell, self.phase.weight.mT)
+        down, across = math.pi * down, math.pi * across
         # The basis is dealt out to the groups one by one; the amplitudes are stored group after group.
         amplitude = rearrange(self.amplitude, "n (g d) -> n 1 (d g)", g=self.groups)
-        at_once = _POINTS_AT_ONCE if down.device.type == "cpu" else _MOST_POINTS
-        positions = max(at_once // scale.p**2, 1)
-        pieces = zip(*(x.split(positions) for x in (down, across, amplitude)), strict=True)
-        return torch.cat([self._weights(*piece) for piece in pieces], dim=1)
+        at_once = _POINTS_AT_ONCE if points.device.type == "cpu" else _MOST_POINTS
+        positions = max(at_once // len(points), 1)
+        pieces = zip(
+            torch.split(self.frequency.unsqueeze(1), positions), torch.split(amplitude, positions), strict=True
+        )
+        return torch.cat([self._weights(*piece, down, across, phase) for piece in pieces], dim=1)
 
-    def _weights(self, down: Tensor, across: Tensor, amplitude: Tensor) -> Tensor:
-        """Of n positions, from (n,p,G·D/2) twice and (n,1,G·D) to (G, n·p·p, O/G)."""
-        angle = (down.unsqueeze(2) + across.unsqueeze(1)).flatten(1, 2)
+    def _weights(self, frequency: Tensor, amplitude: Tensor, down: Tensor, across: Tensor, phase: Tensor) -> Tensor:
+        """Of n positions, from (n,1,G·D) twice, (S,1) twice and (S,G·D/2) to (G, n·S, O/G)."""
+        # The first half of the frequencies belongs to x, the second to y.
+        zx, zy = frequency.chunk(2, dim=-1)
+        angle = torch.addcmul(torch.addcmul(phase, down, zy), across, zx)
         basis = torch.cat((torch.cos(angle), torch.sin(angle)), dim=-1)
-        out: Tensor = self.mlp(rearrange(basis * amplitude, "n pp (d g) -> g (n pp) d", g=self.groups))
+        out: Tensor = self.mlp(rearrange(basis * amplitude, "n s (d g) -> g (n s) d", g=self.groups))
         return out

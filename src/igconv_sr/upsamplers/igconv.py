@@ -16,11 +16,11 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from igconv_sr.errors import InputError
-from igconv_sr.functional.dihedral import dihedral_mean
+from igconv_sr.functional.dihedral import mean_of_copies
 from igconv_sr.functional.paired_size import output_length
 from igconv_sr.scale import Ratio, Scale, nearest_ratio
 from igconv_sr.upsamplers.base import Upsampler
-from igconv_sr.upsamplers.hypernet import HyperNetwork
+from igconv_sr.upsamplers.hypernet import HyperNetwork, sub_pixels
 from igconv_sr.upsamplers.igsample import resample, sampling_hypernetwork
 from igconv_sr.upsamplers.polyphase import polyphase
 from igconv_sr.upsamplers.scales import scale_key
@@ -77,6 +77,9 @@ class IGConv(Upsampler):
         torch.Size([1, 3, 15, 18])
     """
 
+    points: Tensor
+    mean_of_copies: Tensor
+
     def __init__(
         self,
         in_channels: int,
@@ -96,6 +99,10 @@ class IGConv(Upsampler):
         self.in_channels, self.kernel_size, self.fgrep = in_channels, kernel_size, fgrep
         positions = in_channels * kernel_size**2
         largest = max(scales) if max_scale is None else max_scale
+        self.ratios = [nearest_ratio(scale) for scale in scales]
+        # On the device already: what a step had to copy there, it would have to wait for.
+        self.register_buffer("points", sub_pixels(self.ratios), persistent=False)
+        self.register_buffer("mean_of_copies", mean_of_copies(kernel_size), persistent=False)
         self.hypernet = HyperNetwork(positions, 3, hidden_dim, num_layers, largest)
         self.sample_hypernet = (
             sampling_hypernetwork(positions, sample_hidden_dim, sample_num_layers, largest) if igsample else None
@@ -109,25 +116,37 @@ class IGConv(Upsampler):
         Raises:
             InputError: If ``scale`` is not a number from 1 to 64.
         """
-        ratio = nearest_ratio(scale)
-        kernel = self._to_kernel(self.hypernet(ratio))
-        if self.sample_hypernet is not None:
-            kernel = torch.cat((kernel, self._to_kernel(self.sample_hypernet(ratio))))
-        return dihedral_mean(kernel) if self.fgrep else kernel
+        return self.kernels([scale])[0]
 
-    def _to_kernel(self, weights: Tensor) -> Tensor:
-        """(G, C·k·k·p·p, O/G) → (O·p·p, C, k, k), channels ordered O-major as depth-to-space expects."""
-        return rearrange(
-            weights,
-            "g (c u v subpixel) o -> (g o subpixel) c u v",
-            c=self.in_channels,
-            u=self.kernel_size,
-            v=self.kernel_size,
-        )
+    def kernels(self, scales: Sequence[Scale]) -> list[Tensor]:
+        """As :meth:`kernel` of several scales, which go through each hyper-network together."""
+        ratios = [nearest_ratio(scale) for scale in scales]
+        points = self.points if ratios == self.ratios else sub_pixels(ratios).to(self.points)
+        networks = [net for net in (self.hypernet, self.sample_hypernet) if net is not None]
+        # Channels O-major, as depth-to-space expects.
+        pattern = "g (c uv s) o -> g o s c uv"
+        sizes = {"c": self.in_channels, "s": len(points)}
+        kernels = torch.cat([group for net in networks for group in rearrange(net(points), pattern, **sizes)])
+        if self.fgrep:
+            kernels = kernels @ self.mean_of_copies
+        parts = kernels.split_with_sizes([ratio.p**2 for ratio in ratios], dim=1)
+        shape = (-1, self.in_channels, self.kernel_size, self.kernel_size)
+        return [part.reshape(shape) for part in parts]
 
     def forward(self, features: Tensor, scale: Scale, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
         """Maps features (B,C,H,W) and the LR image (B,3,H,W) to (B,3,r·H,r·W)."""
         return upsample(features, self.kernel(scale), nearest_ratio(scale), lr, recolour)
+
+    def forward_mixed(
+        self,
+        features: Sequence[Tensor],
+        scales: Sequence[Scale],
+        lr: Sequence[Tensor],
+        recolour: nn.Module | None = None,
+    ) -> list[Tensor]:
+        """As the base has it, all kernels generated together."""
+        groups = zip(features, self.kernels(scales), map(nearest_ratio, scales), lr, strict=True)
+        return [upsample(*group, recolour) for group in groups]
 
     @torch.no_grad()
     def fold(self, scales: Sequence[Scale]) -> "FoldedIGConv":

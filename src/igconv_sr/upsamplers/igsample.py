@@ -35,14 +35,19 @@ def resample(lr: Tensor, maps: Tensor, scale: Ratio) -> Tensor:
     pattern = "b (group xy rgb i j) h w -> group (b rgb) (h i) (w j) xy"
     # Sampling positions need float32 also under autocast: half precision cannot tell pixels apart.
     offset, scope = rearrange(maps.float(), pattern, group=2, xy=2, rgb=3, i=p, j=p)
-    x = (torch.arange(columns, device=lr.device) + 0.5) * (2 * q) / (width * p) - 1
-    y = (torch.arange(rows, device=lr.device) + 0.5) * (2 * q) / (height * p) - 1
-    centre = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
-    to_grid = torch.tensor([2 / width, 2 / height], device=lr.device)
-    grid = centre + offset * scope.sigmoid() * (0.5 * to_grid)
+    # From -1 to 1 over the image, as grid_sample takes them: output pixels are 2·q / (p·size) apart.
+    x, y = (_centres(count, q / (p * size), maps) for count, size in ((columns, width), (rows, height)))
+    centre = torch.stack((x.expand(rows, -1), y.unsqueeze(1).expand(-1, columns)), dim=-1)
+    half_pixel = torch.stack((x.new_full((), 1 / width), x.new_full((), 1 / height)))
+    grid = torch.addcmul(centre, offset * scope.sigmoid(), half_pixel)
     planes = rearrange(lr.float(), "b rgb h w -> (b rgb) 1 h w")
     sampled = F.grid_sample(planes, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return rearrange(sampled, "(b rgb) 1 h w -> b rgb h w", rgb=3)
+
+
+def _centres(count: int, half: float, like: Tensor) -> Tensor:
+    """Of output pixels along one axis, the first at ``half - 1``, the next ones ``2 * half`` apart: (count,)."""
+    return torch.arange(count, dtype=torch.float32, device=like.device).mul_(2 * half).add_(half - 1)
 
 
 def sampling_hypernetwork(positions: int, hidden_dim: int, num_layers: int, max_scale: float) -> HyperNetwork:
