@@ -10,7 +10,7 @@ from igconv_sr.report.runs import Measured
 from igconv_sr.report.trainings import Training
 
 _IRRELEVANT = re.compile(
-    r"seed|ckpt_path|(paths|logger|hydra|run|published|upsampler_size|benchmarks|budget)(\..*)?"
+    r"seed|ckpt_path|(paths|logger|hydra|run|published|upsampler_size|benchmarks|budget|tile|tile_overlap)(\..*)?"
     r"|data\.(seed|cache_dir|num_workers|storage|max_batch_per_device|prefetch)"
     r"|trainer\.(_target_|accelerator|devices|num_nodes|strategy|max_steps|val_check_interval|compile|\w+_every_n_steps|enable_\w+)"
     r"|optim\.optimizer\.fused|.*\._partial_"

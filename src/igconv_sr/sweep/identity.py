@@ -6,12 +6,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _NOT_IN_HASH = {
-    "": ("hydra", "paths", "logger", "ckpt_path", "benchmarks", "published", "upsampler_size", "budget"),
+    "": (
+        "hydra",
+        "paths",
+        "logger",
+        "ckpt_path",
+        "benchmarks",
+        "published",
+        "upsampler_size",
+        "budget",
+        "tile",
+        "tile_overlap",
+    ),
     "data": ("cache_dir", "num_workers"),
     "trainer": ("checkpoint_every_n_steps", "compile", "log_every_n_steps", "val_check_interval"),
     "optim.optimizer": ("fused",),
 }
-"""Where things lie, what is logged, values that others refer to, and ways to compute the same: none changes the weights
+"""Where things lie, what is logged, values that others refer to, and ways to compute the same, also of validation: none changes the weights
 beyond rounding. Benchmarks do not either; a finished cell that has not been scored on all of them is scored again
 without training."""
 
