@@ -34,7 +34,7 @@ class Narrow(SuperResolver):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return Bicubic()(lr, scale) + lr.mean() / 8  # type: ignore[no-any-return]
 
-    def fold(self, scales: object) -> "Narrow":  # noqa: ARG002 (nothing to fold)
+    def fold(self, scales: object) -> "Narrow":
         return self
 
 
@@ -87,7 +87,7 @@ def test_memory_for_nothing_is_one_line(tmp_path: Path) -> None:
 
 def test_other_errors_pass(tmp_path: Path) -> None:
     class Broken(Narrow):
-        def forward(self, lr: Tensor, scale: float) -> Tensor:  # noqa: ARG002 (never gets to them)
+        def forward(self, lr: Tensor, scale: float) -> Tensor:
             raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     with pytest.raises(RuntimeError, match="mat1 and mat2"):

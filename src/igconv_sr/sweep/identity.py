@@ -22,9 +22,9 @@ _NOT_IN_HASH = {
     "trainer": ("checkpoint_every_n_steps", "compile", "log_every_n_steps", "val_check_interval"),
     "optim.optimizer": ("fused",),
 }
-"""Where things lie, what is logged, values that others refer to, and ways to compute the same, also of validation: none changes the weights
-beyond rounding. Benchmarks do not either; a finished cell that has not been scored on all of them is scored again
-without training."""
+"""Where things lie, what is logged, values that others refer to, and ways to compute the same, also of validation: none
+changes the weights beyond rounding. Benchmarks do not either; a finished cell that has not been scored on all of them
+is scored again without training."""
 
 _LENGTH = 10
 _IN_NAME = ("model", "upsampler", "variant", "seed", "data.scales", "experiment")
