@@ -291,7 +291,7 @@ def test_killed_at_any_moment_the_repetition_ends_in_the_same_bytes(
             shutil.rmtree(tmp_path / folder)
         for _ in range(5):
             process = start(command, output)
-            process.join(timeout=moments.uniform(0, duration))
+            process.join(timeout=moments.uniform(0, duration / 2))  # what runs beside it may end
             killed += process.exitcode is None
             process.kill()
             process.join()
@@ -301,7 +301,7 @@ def test_killed_at_any_moment_the_repetition_ends_in_the_same_bytes(
         assert content(tmp_path / "root") == {name: expected[name] for name in content(tmp_path / "root")}
         found = everything(tmp_path)
         assert {name: found.get(name) for name in expected} == expected
-    assert killed > 4
+    assert killed > 2
 
 
 def test_three_at_once_download_once_and_agree(host: Host, arguments: Callable[..., list[str]], tmp_path: Path) -> None:
