@@ -7,7 +7,8 @@ from torch.utils.data import DataLoader
 from igconv_sr.data.validation import kind_of
 from igconv_sr.logged_names import valid_mean, valid_score
 from igconv_sr.metrics import Score, mean_scores
-from igconv_sr.task import SuperResolution
+from igconv_sr.network import SuperResolver
+from igconv_sr.scoring import Scoring
 
 _LOGGED = ("psnr_y", "ssim_y")
 
@@ -21,13 +22,15 @@ class ValidationScores(Callback):
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Gathers the scores of all ranks."""
-        assert isinstance(pl_module, SuperResolution)
+        scoring, net = pl_module.scoring, pl_module.net
+        assert isinstance(scoring, Scoring)
+        assert isinstance(net, SuperResolver)
         assert isinstance(trainer.val_dataloaders, DataLoader)
         images = trainer.val_dataloaders.dataset
         with trainer.precision_plugin.val_step_context(), torch.compiler.set_stance("force_eager"):
-            scores = pl_module.scoring.gather(pl_module.net, lambda number: images[number].to(pl_module.device))
+            scores = scoring.gather(net, lambda number: images[number].to(pl_module.device))
         means = mean_scores(scores)
-        kind = kind_of(means[0].benchmark) + pl_module.scoring.way(means[0].benchmark, means[0].scale).marks
+        kind = kind_of(means[0].benchmark) + scoring.way(means[0].benchmark, means[0].scale).marks
         # The scores are those of all ranks already; their mean over the ranks changes nothing.
         pl_module.log_dict(_values(means, kind), sync_dist=True)
         if kind:

@@ -2,7 +2,7 @@
 
 Output pixel i of an axis, at the scale r = p/q in lowest terms, has its centre at (i + 1/2)·q/p in LR pixels. It
 belongs to the LR pixel (cell) n = floor((i + 1/2)·q/p) and lies there at the offset d = 2·((i + 1/2)·q/p - n) - 1 in
-[-1,1), the coordinate of a hyper-network: :func:`igconv_sr.upsamplers.hypernet.cell_offsets`. It is computed by the
+[-1,1), the coordinate of a hyper-network: :func:`igconv_sr.upsamplers.hypernet.sub_pixels`. It is computed by the
 kernel of that offset on the k×k features around that cell. A centre on the line between two cells, which there is for
 even q, belongs to the second one, at d = -1.
 
