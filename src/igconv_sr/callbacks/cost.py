@@ -61,9 +61,12 @@ class TrainingCost(Callback):
         self._logged_at = (0, 0.0)
         self._device = torch.device("cpu")
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Notes the device: when the fit ends, the module is back on the CPU."""
+        self._device = trainer.strategy.root_device
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clock."""
-        self._device = pl_module.device
         self._logged_at = (trainer.global_step, self._seconds)
         self._running_since = time.perf_counter()
 
@@ -95,7 +98,6 @@ class TrainingCost(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Adds up; also where a checkpoint of the last step left no step to train."""
-        self._device = pl_module.device
         own = torch.tensor(self._peak(), device=self._device)
         self.cost = Cost(
             device=_device_name(self._device),
