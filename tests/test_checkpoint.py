@@ -16,6 +16,7 @@ from igconv_sr.checkpoint import (
     NETWORK_PREFIX,
     AtomicCheckpointIO,
     load_with_card,
+    load_with_remark,
     replacing,
     save_safetensors,
 )
@@ -85,6 +86,39 @@ def test_save_safetensors_writes_what_load_reads(tmp_path: Path, small_net: SRNe
     lr = torch.rand(1, 3, 4, 4)
     assert torch.equal(loaded(lr, 3), small_net(lr, 3))
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.fixture
+def both(tmp_path: Path, small_net: SRNet) -> Path:
+    """A training checkpoint as Lightning's averaging writes it: the average, and beside it the raw weights, negated."""
+    path = tmp_path / "last.ckpt"
+    average = {NETWORK_PREFIX + key: value for key, value in small_net.state_dict().items()}
+    raw = {key: -value if value.is_floating_point() else value for key, value in average.items()}
+    content = {"state_dict": average, "current_model_state": raw, "optimizer_states": [], CARD_KEY: card().to_json()}
+    AtomicCheckpointIO().save_checkpoint(content, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("asked", "held", "sign"), [(None, "average", 1), ("average", "average", 1), ("raw", "raw", -1)]
+)
+def test_averaged_or_raw_weights_of_a_checkpoint(
+    both: Path, small_net: SRNet, asked: str | None, held: str, sign: int
+) -> None:
+    net, its_card, _ = load_with_remark(both, weights_of=asked)
+    assert its_card.weights_of == held
+    for key, value in small_net.named_parameters():
+        assert torch.equal(net.state_dict()[key], sign * value), key
+
+
+def test_a_file_says_which_weights_it_holds_and_has_no_others(both: Path, tmp_path: Path) -> None:
+    net, its_card, _ = load_with_remark(both, weights_of="raw")
+    save_safetensors(net, its_card, tmp_path / "raw.safetensors")
+    assert load_with_card(tmp_path / "raw.safetensors")[1].weights_of == "raw"
+    with pytest.raises(InputError, match="holds the raw weights alone; leave weights_of=average out"):
+        load_with_remark(tmp_path / "raw.safetensors", weights_of="average")
+    with pytest.raises(InputError, match="weights_of=mean must be average or raw"):
+        load_with_remark(both, weights_of="mean")
 
 
 def refuse(path: Path, *words: str) -> None:

@@ -57,7 +57,8 @@ def assert_same_training(a: dict[str, Any], b: dict[str, Any]) -> None:
     assert a["global_step"] == b["global_step"] == 60
     for key in ("state_dict", "current_model_state", "averaging_state", "optimizer_states", "lr_schedulers"):
         assert_equal_states(a[key], b[key], key)
-    assert a["callbacks"]["ScaleSteps"] == b["callbacks"]["ScaleSteps"]
+    for callback in ("MovingAverage", "ScaleSteps"):
+        assert a["callbacks"][callback] == b["callbacks"][callback]
 
 
 def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:

@@ -15,6 +15,9 @@ from torch import nn
 from igconv_sr.errors import InputError, did_you_mean
 from igconv_sr.network import SRNet
 
+AVERAGE, RAW = "average", "raw"
+"""The two kinds of weights that a training checkpoint may hold: averaged over the training, and of the last step."""
+
 _OWN_MODULES = ("igconv_sr.encoders", "igconv_sr.upsamplers")
 
 
@@ -31,6 +34,8 @@ class ModelCard:
         train_data: Name of the training data.
         seed: Seed of the run.
         steps: Optimiser steps done.
+        weights_of: Which weights the file holds: ``average``, the moving average over the training, or ``raw``, those
+            of the last step; empty where that is not known. A training checkpoint may hold both: what is read says it.
     """
 
     encoder: Mapping[str, Any]
@@ -41,6 +46,7 @@ class ModelCard:
     train_data: str
     seed: int
     steps: int = 0
+    weights_of: str = ""
 
     @property
     def fgrep(self) -> bool:
@@ -50,6 +56,10 @@ class ModelCard:
     def after(self, steps: int) -> Self:
         """The card with another number of steps."""
         return dataclasses.replace(self, steps=steps)
+
+    def holding(self, weights_of: str) -> Self:
+        """The card of a file that holds these weights."""
+        return dataclasses.replace(self, weights_of=weights_of)
 
     def differences(self, other: Self) -> list[str]:
         """What keeps the weights of ``other`` from fitting, as ``key: other's value, own value``."""

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from igconv_sr.card import ModelCard
+from igconv_sr.card import AVERAGE, RAW, ModelCard
 from igconv_sr.errors import InputError
 from igconv_sr.files import replacing
 from igconv_sr.network import SRNet
@@ -26,6 +26,10 @@ CARD_KEY = "igconv_sr"
 
 NETWORK_PREFIX = "net."
 """Prefix of the network's weights in a training checkpoint."""
+
+
+_RAW_KEY = "current_model_state"
+"""Where Lightning's weight averaging keeps the raw weights; ``state_dict`` then holds the average."""
 
 
 def load(path: str | Path, assume: Mapping[str, Any] | None = None) -> SRNet:
@@ -52,12 +56,25 @@ def load_with_card(path: str | Path) -> tuple[SRNet, ModelCard]:
     return load_with_remark(path)[:2]
 
 
-def load_with_remark(path: str | Path, assume: Mapping[str, Any] | None = None) -> tuple[SRNet, ModelCard, str]:
-    """As :func:`load`, with the card and what the file holds, in words."""
+def load_with_remark(
+    path: str | Path, assume: Mapping[str, Any] | None = None, weights_of: str | None = None
+) -> tuple[SRNet, ModelCard, str]:
+    """As :func:`load`, with the card and what the file holds, in words.
+
+    Args:
+        path: As of :func:`load`.
+        assume: As of :func:`load`.
+        weights_of: ``average`` or ``raw``, where a checkpoint holds both; None: the average if there is one.
+
+    Raises:
+        InputError: Also if the file does not hold those weights.
+    """
+    if weights_of not in (None, AVERAGE, RAW):
+        raise InputError(f"weights_of={weights_of} must be {AVERAGE} or {RAW}")
     path = find_weights(path)
     try:
         content = _read_safetensors(path) if path.suffix == ".safetensors" else unpickle(path)
-        card, weights, remark = _understand(content, assume)
+        card, weights, remark = _understand(content, assume, weights_of)
         net = card.build()
         net.load_state_dict(weights)
     except InputError as error:
@@ -70,27 +87,43 @@ def load_with_remark(path: str | Path, assume: Mapping[str, Any] | None = None) 
     return net.eval(), card, remark
 
 
-def _understand(content: Any, assume: Mapping[str, Any] | None) -> tuple[ModelCard, dict[str, Tensor], str]:
+def _understand(
+    content: Any, assume: Mapping[str, Any] | None, weights_of: str | None
+) -> tuple[ModelCard, dict[str, Tensor], str]:
     """The card, the weights under our names, and what they are in words."""
     if not isinstance(content, dict) or CARD_KEY not in content:
         try:
-            return from_released(content, assume)
+            card, weights, remark = from_released(content, assume)
         except InputError as error:
             raise InputError(f"this has no model card, and {error}") from error
+        _check_held("", weights_of)
+        return card, weights, remark
     if assume:
         raise InputError(f"its model card says what it holds; there is nothing to assume ({', '.join(assume)})")
     card = ModelCard.from_json(content[CARD_KEY])
     remark = f"{card.model} with {card.upsampler_name}, as its model card says"
     if isinstance(content.get(WEIGHTS_KEY), dict):
+        _check_held(card.weights_of, weights_of)
         return card, translate(content[WEIGHTS_KEY], card), remark
     if not isinstance(content.get("state_dict"), dict):
         raise InputError("this checkpoint holds no weights")
+    if "optimizer_states" in content:  # of a training
+        card = card.holding(AVERAGE if _RAW_KEY in content else RAW)
+    if card.weights_of == AVERAGE and weights_of == RAW and isinstance(content.get(_RAW_KEY), dict):
+        content, card = {"state_dict": content[_RAW_KEY]}, card.holding(RAW)
+    _check_held(card.weights_of, weights_of)
     weights = {
         key.removeprefix(NETWORK_PREFIX): value
         for key, value in content["state_dict"].items()
         if key.startswith(NETWORK_PREFIX)
     }
     return card, weights, remark
+
+
+def _check_held(held: str, asked: str | None) -> None:
+    if asked not in (None, held):
+        holds = f"this holds the {held} weights alone" if held else "this does not say which weights it holds"
+        raise InputError(f"{holds}; leave weights_of={asked} out")
 
 
 def unpickle(path: Path) -> Any:

@@ -67,7 +67,7 @@ def _model(config: DictConfig) -> tuple[SuperResolver, ModelCard | None]:
         if "model" in config:
             # Naming a class is trusting it; the checkpoint alone may not choose what is imported.
             get_class(config.model._target_)
-        net, card, remark = load_with_remark(config.ckpt_path)
+        net, card, remark = load_with_remark(config.ckpt_path, weights_of=config.weights_of)
         if remark:
             say(f"{config.ckpt_path} holds {remark}")
         return net, card

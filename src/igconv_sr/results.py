@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 
-from igconv_sr.card import ModelCard
+from igconv_sr.card import AVERAGE, ModelCard
 from igconv_sr.data import Benchmark
 from igconv_sr.files import replacing
 from igconv_sr.metrics import ImageScore, Score, mean_scores
@@ -35,6 +35,7 @@ class Source:
         protocol: How images were to be compared, and SR to be computed; where memory ran out, rows say what was done.
         checkpoint: File of the weights.
         commit: Version of this package, with ``-dirty`` where the working tree differs.
+        weights_of: Which weights of the checkpoint: ``average`` or ``raw``; empty where it is not known.
     """
 
     model: str
@@ -47,6 +48,7 @@ class Source:
     protocol: str
     checkpoint: str
     commit: str
+    weights_of: str
 
     @property
     def title(self) -> str:
@@ -56,6 +58,9 @@ class Source:
 
 _MODEL = ("model", "upsampler", "fgrep", "params", "train_data", "steps", "seed")
 _ORIGIN = ("protocol", "checkpoint", "commit")
+WEIGHTS_OF = "weights_of"
+"""Column of both tables behind all others, where the weights are an average; elsewhere they are the raw ones."""
+
 COLUMNS = (*_MODEL, "benchmark", "scale", "images", *MEASURES, *_ORIGIN)
 FILE_COLUMNS = ("hr_file", "lr_file")
 """Where the image was read: enough to compute it again."""
@@ -64,7 +69,7 @@ IMAGE_START = ("benchmark", "image", "scale", *MEASURES, "ssim_rgb")
 IMAGE_END = ("protocol", *_MODEL, "checkpoint", "commit", *FILE_COLUMNS)
 """Around the perceptual measures."""
 
-assert {field.name for field in fields(Source)} == {*_MODEL, *_ORIGIN}
+assert {field.name for field in fields(Source)} == {*_MODEL, *_ORIGIN, WEIGHTS_OF}
 
 
 def source(card: ModelCard | None, params: int, protocol: str, checkpoint: str) -> Source:
@@ -80,6 +85,7 @@ def source(card: ModelCard | None, params: int, protocol: str, checkpoint: str) 
         protocol=protocol,
         checkpoint=checkpoint,
         commit=current_commit(),
+        weights_of=card.weights_of if card else "",
     )
 
 
@@ -99,7 +105,8 @@ def write_results(images: Sequence[ImageScore], made_by: Source, benchmarks: Seq
         for scale in scales
         for name, path in benchmark.images_at(scale)
     }
-    model = asdict(made_by)
+    last = [WEIGHTS_OF] if made_by.weights_of == AVERAGE else []
+    model = {name: value for name, value in asdict(made_by).items() if name != WEIGHTS_OF or last}
     rows = [
         {**model, **_measured(image), "image": image.image}
         | dict(zip(FILE_COLUMNS, files[image.benchmark, image.image, image.scale], strict=True))
@@ -108,9 +115,9 @@ def write_results(images: Sequence[ImageScore], made_by: Source, benchmarks: Seq
     measured = {name for image in images for name in image.values}
     more = [name for name in MORE_MEASURES if name in measured]
     perceptual = [name for name in more if name not in IMAGE_START]
-    _write(folder / PER_IMAGE, (*IMAGE_START, *perceptual, *IMAGE_END), rows)
+    _write(folder / PER_IMAGE, (*IMAGE_START, *perceptual, *IMAGE_END, *last), rows)
     means = [{**model, **_measured(score), "images": score.images} for score in mean_scores(images)]
-    _write(folder / FILE_NAME, (*COLUMNS, *more), means)
+    _write(folder / FILE_NAME, (*COLUMNS, *more, *last), means)
 
 
 def _absolute(path: Path | None) -> str:

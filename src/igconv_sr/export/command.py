@@ -32,9 +32,9 @@ def main(arguments: Sequence[str]) -> None:
         if path.exists() and not options.overwrite:
             raise InputError(f"{path} exists already; give another folder with -o, or --overwrite")
     # Not before the flags are known to be right: torch takes seconds.
-    from igconv_sr.checkpoint import load_with_card
+    from igconv_sr.checkpoint import load_with_remark
 
-    net, card = load_with_card(options.weights)
+    net, card, _ = load_with_remark(options.weights, weights_of=options.weights_of)
     _EXPORTS[options.format](net, card, targets)
 
 
@@ -140,6 +140,11 @@ def _parser() -> FlagParser:
     parser.add_argument("--format", choices=FORMATS, required=True, help="kind of file")
     parser.add_argument(
         "--scales", type=_scales, default=[2, 3, 4], metavar="R,R", help="one file each (default: 2,3,4)"
+    )
+    parser.add_argument(
+        "--weights-of",
+        choices=("average", "raw"),
+        help="which weights of a checkpoint that holds both (default: the average)",
     )
     parser.add_argument("--one-file", action="store_true", help="ONNX: one file that takes the scale as an input")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
