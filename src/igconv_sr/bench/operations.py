@@ -15,6 +15,7 @@ def leaf_operations(events: Iterable[FunctionEvent]) -> Counter[str]:
         events: Of torch's profiler.
 
     Example:
+        >>> import torch
         >>> from torch.profiler import profile
         >>> with profile() as profiled:
         ...     _ = torch.ones(3).exp_()
