@@ -1,6 +1,7 @@
 """``igconv-sr train``: trains one network for all scales, then shows what it is worth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from igconv_sr.acceleration import accelerate
 from igconv_sr.callbacks import (
@@ -21,6 +24,7 @@ from igconv_sr.callbacks import (
     StepFile,
     StepProgress,
     StepSeed,
+    TimeLimit,
     TrainingCost,
     TrainingSettings,
     ValidationScores,
@@ -40,6 +44,7 @@ from igconv_sr.initial_weights import start_from
 from igconv_sr.launch import Launch
 from igconv_sr.metrics import STANDARD, mean_scores
 from igconv_sr.network import Bicubic, SRNet
+from igconv_sr.optim import learning_rate_schedule
 from igconv_sr.picture import save_side_by_side
 from igconv_sr.report_table import print_gains
 from igconv_sr.results import source, write_results
@@ -69,6 +74,7 @@ def train(config: DictConfig) -> None:
     """
     quieten()
     folder = Path(config.paths.output_dir)
+    limit = None if config.trainer.max_time is None else TimeLimit(config.trainer.max_time)
     seed_everything(config.seed, workers=True, verbose=False)
     data: MixedScaleData = instantiate(config.data)
     benchmarks = _benchmarks(config, data)
@@ -89,11 +95,11 @@ def train(config: DictConfig) -> None:
         card,
         instantiate(config.loss),
         instantiate(config.optim.optimizer),
-        instantiate(config.optim.scheduler),
+        _schedule(config, limit),
         config.trainer.log_every_n_steps,
         inference,
     )
-    trainer = make_trainer(config, data, net, folder, settings)
+    trainer = make_trainer(config, data, net, folder, settings, limit)
     _announce(card, net, data, trainer)
     if trainer.is_global_zero:
         _save_config(config, folder, trainer)
@@ -153,7 +159,12 @@ def make_card(config: DictConfig, data: MixedScaleData) -> ModelCard:
 
 
 def make_trainer(
-    config: DictConfig, data: MixedScaleData, net: SRNet, folder: Path, trained_with: Mapping[str, Any]
+    config: DictConfig,
+    data: MixedScaleData,
+    net: SRNet,
+    folder: Path,
+    trained_with: Mapping[str, Any],
+    limit: TimeLimit | None = None,
 ) -> Trainer:
     """The trainer of a configuration, with all that a training calls, writing into a folder.
 
@@ -163,6 +174,7 @@ def make_trainer(
         net: What is trained.
         folder: Of the run.
         trained_with: Settings that every checkpoint keeps.
+        limit: Ends the training before its last step.
     """
     settings: Any = OmegaConf.to_container(config.trainer, resolve=True)
     shared = net.upsampler.shared_across_scales
@@ -170,9 +182,14 @@ def make_trainer(
         # A head per scale gets no gradient from a batch without that scale.
         settings["strategy"] = DDPStrategy(find_unused_parameters=not shared)
     every_n_steps, compiled = settings.pop("checkpoint_every_n_steps"), settings.pop("compile")
+    del settings["max_time"]  # its timer stands before the callbacks that save at the last step
     trainer: Trainer = instantiate(
         settings,
-        callbacks=[*_callbacks(config, data, folder / "checkpoints", every_n_steps), TrainingSettings(trained_with)],
+        callbacks=[
+            *([] if limit is None else [limit]),
+            *_callbacks(config, data, folder / "checkpoints", every_n_steps),
+            TrainingSettings(trained_with),
+        ],
         logger=[instantiate(logger) for logger in config.logger.values()],
         plugins=[AtomicCheckpointIO()],
         default_root_dir=str(folder),
@@ -187,6 +204,16 @@ def make_trainer(
     if isinstance(trainer.val_check_interval, int):
         trainer.val_check_interval *= accumulate
     return trainer
+
+
+def _schedule(config: DictConfig, limit: TimeLimit | None) -> Callable[[Optimizer], LRScheduler]:
+    """That of the configuration; the one of this package also fits into a limited time."""
+    schedule: partial[LRScheduler] = instantiate(config.optim.scheduler)
+    return (
+        schedule
+        if limit is None or schedule.func is not learning_rate_schedule
+        else partial(schedule, time_gone=limit.share)
+    )
 
 
 def _callbacks(config: DictConfig, data: MixedScaleData, folder: Path, every_n_steps: int) -> list[Callback]:

@@ -20,7 +20,8 @@ ERROR_PREFIX = "igconv-sr: "
 class TrainingProcess:
     """``igconv-sr train``, with all its ranks in one process group, so that they end together.
 
-    While it runs, Ctrl-C and SIGTERM are passed on to it; it then saves its state and ends.
+    While it runs, Ctrl-C and SIGTERM are passed on to it; it then saves its state and ends. So is SIGUSR1, after which
+    it ends as if its last step had come.
 
     Args:
         overrides: What it is given.
@@ -93,19 +94,20 @@ class TrainingProcess:
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
         del frame
-        self.received = number
+        if number != signal.SIGUSR1:
+            self.received = number
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, number)
 
 
 @contextlib.contextmanager
 def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handles Ctrl-C and SIGTERM by a function; only the main thread may say so."""
+    """Handles Ctrl-C, SIGTERM and SIGUSR1 by a function; only the main thread may say so."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before: dict[signal.Signals, Any] = {
-        number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)
+        number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
     }
     try:
         yield

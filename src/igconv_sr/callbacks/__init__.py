@@ -9,6 +9,7 @@ from igconv_sr.callbacks.scale_steps import ScaleSteps
 from igconv_sr.callbacks.step_file import StepFile
 from igconv_sr.callbacks.step_seed import StepSeed
 from igconv_sr.callbacks.stop import GracefulStop
+from igconv_sr.callbacks.time_limit import TimeLimit
 from igconv_sr.callbacks.training_settings import SETTINGS_KEY, TrainingSettings
 from igconv_sr.callbacks.validation_scores import ValidationScores
 
@@ -22,6 +23,7 @@ __all__ = [
     "StepFile",
     "StepProgress",
     "StepSeed",
+    "TimeLimit",
     "TrainingCost",
     "TrainingSettings",
     "ValidationScores",

@@ -32,7 +32,7 @@ class StepFile(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Writes, if it is time to."""
-        if time.time() - self._written >= _SECONDS or trainer.global_step == trainer.max_steps:
+        if time.time() - self._written >= _SECONDS or _is_last(trainer):
             self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
@@ -41,3 +41,7 @@ class StepFile(Callback):
             StepRecord(trainer.global_step, trainer.max_steps, self._written, self._first_step, self._first_time).write(
                 self.folder
             )
+
+
+def _is_last(trainer: Trainer) -> bool:
+    return trainer.should_stop or trainer.global_step == trainer.max_steps

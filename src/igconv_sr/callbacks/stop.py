@@ -1,6 +1,7 @@
-"""Saves when a training ends: at its last step, or on Ctrl-C or SIGTERM after the step in progress."""
+"""Saves when a training ends: at its last step, or after the step in progress on Ctrl-C, SIGTERM or SIGUSR1."""
 
 import signal
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -9,7 +10,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from igconv_sr.console import say
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_STOP = (signal.SIGINT, signal.SIGTERM)
+FINISH = signal.SIGUSR1
+"""Asks a training to end with the step in progress as if it were the last: its results are written."""
 
 
 class GracefulStop(Callback):
@@ -17,6 +20,7 @@ class GracefulStop(Callback):
 
     All ranks stop at the same step, whichever of them got the signal. A second signal ends at once. After the last
     step it would be too late to save: Lightning then replaces the raw weights by their moving average.
+    SIGUSR1 makes the step in progress the last one.
 
     Args:
         checkpoint: Where to save.
@@ -29,31 +33,41 @@ class GracefulStop(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes the signals over from Lightning, whose exit status would be 0."""
-        self._previous = {number: signal.signal(number, self._receive) for number in _SIGNALS}
+        # On a cluster SIGUSR1 is Lightning's, which queues the training again.
+        own = (*_STOP, FINISH) if signal.getsignal(FINISH) in (signal.SIG_DFL, signal.SIG_IGN) else _STOP
+        self._previous = {number: signal.signal(number, self._receive) for number in own}
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Saves at the end of the last optimiser step, and of the one in which a signal came; then exits.
+        """Saves at the end of the last optimiser step, and of the one in which a signal came; then exits, if asked to.
 
         Raises:
             SystemExit: With 130 for Ctrl-C, 143 for SIGTERM.
         """
         if (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
-        if trainer.global_step == trainer.max_steps:
+        any_rank = partial(trainer.strategy.reduce_boolean_decision, all=False)
+        if trainer.global_step == trainer.max_steps or trainer.should_stop:
             trainer.save_checkpoint(self.checkpoint)
-        elif trainer.strategy.reduce_boolean_decision(bool(self.received), all=False):
+        elif any_rank(bool(self.received)):
             trainer.save_checkpoint(self.checkpoint)
-            say(
-                f"\nStopped at step {trainer.global_step}. Continue with: "
-                f"make train ckpt_path=last paths.output_dir={self.checkpoint.parents[1]}"
-            )
-            raise SystemExit(128 + (self.received or signal.SIGTERM))
+            if any_rank(self.received in _STOP):
+                self._exit(trainer.global_step)
+            say(f"\nFinishes at step {trainer.global_step} of {trainer.max_steps}, as asked")
+            trainer.should_stop = True
+
+    def _exit(self, step: int) -> None:
+        again = f"make train ckpt_path=last paths.output_dir={self.checkpoint.parents[1]}"
+        say(
+            f"\nStopped at step {step}. Continue with: {again}\n"
+            f"Or write the results of this step:  {again} trainer.max_steps={step}"
+        )
+        raise SystemExit(128 + (self.received if self.received in _STOP else signal.SIGTERM))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Gives the signals back."""
-        self._restore()
+        """Gives the signals back; a repeated request to finish is being met already."""
+        self._restore(but=FINISH)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Gives the signals back."""
@@ -61,9 +75,9 @@ class GracefulStop(Callback):
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.received = number
-        self._restore()
+        if number in _STOP:
+            self._restore(but=FINISH)
 
-    def _restore(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        self._previous = {}
+    def _restore(self, but: signal.Signals | None = None) -> None:
+        for number in [number for number in self._previous if number != but]:
+            signal.signal(number, self._previous.pop(number))
