@@ -175,7 +175,8 @@ def test_peak_memory_of_processes_is_what_all_hold_at_once(tmp_path: Path) -> No
             for job in jobs:
                 job.result()
 
-    assert processes * size <= peak_bytes_of_processes(call) < processes * size + 60 * 2**20
+    # Whatever this process gives back of its own meanwhile is less than one of them holds.
+    assert (processes - 1) * size <= peak_bytes_of_processes(call) < processes * size + 60 * 2**20
 
 
 def test_the_time_limit_counts_the_first_calls_if_there_is_no_time_for_more() -> None:
