@@ -55,7 +55,7 @@ def _arguments(card: ModelCard, other: ModelCard) -> list[str]:
     return [
         f"{part}.{key}={theirs[key]}, not {own[key]}"
         for part, (own, theirs) in pairs.items()
-        for key in own.keys() & theirs.keys() - set(_FREE)
+        for key in sorted(own.keys() & theirs.keys() - set(_FREE))
         if own[key] != theirs[key]
     ]
 
