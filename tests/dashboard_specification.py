@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from igconv_sr.dashboard.command import main
+from igconv_sr.dashboard.dashboard import main
 
 PLACE = ("--entity", "lab", "--project", "sr")
 

@@ -17,7 +17,7 @@ from PIL import Image
 from igconv_sr.demo.page import Facts, Page
 from igconv_sr.demo.server import LARGEST_UPLOAD, DemoServer
 from igconv_sr.demo.studio import Studio
-from igconv_sr.network import SuperResolver
+from igconv_sr.super_resolver import SuperResolver
 
 FACTS = Facts("small", "edsr + igconv", [2, 3, 4], 1234567, "cpu")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from igconv_sr.results import COLUMNS, IMAGE_END, IMAGE_START, MEASURES
+from igconv_sr.runs.results import COLUMNS, IMAGE_END, IMAGE_START, MEASURES
 
 Scores = Mapping[tuple[str, float], Mapping[str, tuple[float, float]]]
 """By benchmark and scale: PSNR and SSIM on luma by image."""

@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from igconv_sr.card import ModelCard
-from igconv_sr.checkpoint import save_safetensors
 from igconv_sr.network import SRNet
+from igconv_sr.weights.card import ModelCard
+from igconv_sr.weights.checkpoint import save_safetensors
 
 EDSR = {"_target_": "igconv_sr.encoders.EDSR", "num_feat": 8, "num_block": 2}
 SMFANET = {"_target_": "igconv_sr.encoders.SMFANet", "dim": 8, "n_blocks": 3}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from igconv_sr.report.runs import read_runs
+from igconv_sr.report.found_runs import read_runs
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 MINI = EXPERIMENTS / "mini_table2"

@@ -15,11 +15,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from commands import photographs
+from command_line import photographs
 from hydra_plugins.igconv_sr_cells.cell_sweeper import CellSweeper
-from igconv_sr.card import ModelCard
-from igconv_sr.config import CONFIG_FOLDER
-from igconv_sr.train import train
+from igconv_sr.commands.config import CONFIG_FOLDER
+from igconv_sr.training.train import train
+from igconv_sr.weights.card import ModelCard
 
 FOLDER = CONFIG_FOLDER / "experiment"
 EXPERIMENTS = sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.yaml"))

@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from conftest import golden, relative_error
-from igconv_sr import official
 from igconv_sr.encoders import DIV2K_MEAN, EDSR, SMFANet
 from igconv_sr.errors import InputError
 from igconv_sr.functional.padding import PadMode
 from igconv_sr.network import Bicubic, SRNet
 from igconv_sr.upsamplers import IGConv, SPConv, SPConvPlus
+from igconv_sr.weights.released import official
 
 TINY = partial(IGConv, hidden_dim=16, num_layers=1, sample_hidden_dim=8, sample_num_layers=1)
 IGCONV_PLUS = partial(TINY, fgrep=True, igsample=True)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import igconv_sr
-from commands import TINY, photographs, run, succeed
+from command_line import TINY, photographs, run, succeed
 from igconv_sr.errors import InputError
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "own_encoder.md").read_text()

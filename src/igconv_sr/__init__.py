@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from igconv_sr.checkpoint import load
+    from igconv_sr.weights.checkpoint import load
 
 __all__ = ["load"]
 
@@ -22,7 +22,7 @@ os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 def __getattr__(name: str) -> Any:
     """Imports torch and Lightning only once something needs them."""
     if name == "load":
-        from igconv_sr.checkpoint import load
+        from igconv_sr.weights.checkpoint import load
 
         return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,5 @@
 """``python -m igconv_sr`` is ``igconv-sr``."""
 
-from igconv_sr.cli import main
+from igconv_sr.commands.cli import main
 
 main()

@@ -5,7 +5,6 @@ Legend: B batch, H and W size of the LR image, r scale; r·H and r·W are rounde
 """
 
 import copy
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
@@ -18,32 +17,17 @@ from igconv_sr.functional.imresize import imresize
 from igconv_sr.functional.padding import pad_bottom_right
 from igconv_sr.functional.paired_size import output_length, output_size
 from igconv_sr.scale import Scale, nearest_ratio, plain_scale, scale_fraction
+from igconv_sr.super_resolver import SuperResolver
 from igconv_sr.upsamplers.base import Upsampler
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from igconv_sr.upscale.objects import ImageT
+    from igconv_sr.inference.objects import ImageT
 
 
-class SuperResolver(nn.Module, ABC):
-    """What evaluation asks of a model."""
-
-    @abstractmethod
-    def forward(self, lr: Tensor, scale: Scale) -> Tensor:
-        """Maps an RGB image (B,3,H,W) in [0,1] to (B,3,r·H,r·W), not clamped.
-
-        Raises:
-            InputError: If the model does not serve that scale.
-        """
-
-    @abstractmethod
-    def fold(self, scales: Sequence[Scale]) -> "SuperResolver":
-        """The same function at the given scales, ready for inference.
-
-        Raises:
-            InputError: If the model does not serve one of the scales.
-        """
+class Upscaling(SuperResolver):
+    """What users hold: a model that also enlarges pictures, arrays and tensors."""
 
     def upscale(
         self, image: "ImageT", scale: "float | str | Fraction", tile: int | None = None, ensemble: bool = False
@@ -65,12 +49,12 @@ class SuperResolver(nn.Module, ABC):
         Raises:
             InputError: If the image is none of these, or the scale is out of range or not served.
         """
-        from igconv_sr.upscale.objects import upscale
+        from igconv_sr.inference.objects import upscale
 
         return upscale(self, image, scale, tile, ensemble)
 
 
-class SRNet(SuperResolver):
+class SRNet(Upscaling):
     """A super-resolution network: one encoder, one upsampler, several scales.
 
     Args:
@@ -119,6 +103,11 @@ class SRNet(SuperResolver):
         height, width = lr.shape[-2:]
         return fit(image, height, width, scale)
 
+    @property
+    def size_multiple(self) -> int:
+        """Of the sizes of an LR image that it takes without padding."""
+        return self.encoder.size_multiple
+
     def forward_mixed(self, lr: Tensor, groups: Sequence[tuple[Scale, int]]) -> list[Tensor]:
         """One encoder pass over the whole batch, then the upsampler once per scale on its rows.
 
@@ -156,7 +145,7 @@ class SRNet(SuperResolver):
         return folded.eval().requires_grad_(False)
 
 
-class Bicubic(SuperResolver):
+class Bicubic(Upscaling):
     """MATLAB's bicubic enlargement with the interface of :class:`SRNet`: the reference to beat, at any fraction p/q."""
 
     def forward(self, lr: Tensor, scale: Scale) -> Tensor:

@@ -9,11 +9,11 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from encoders.test_every_encoder import SMALL
-from igconv_sr.analysis.costs import lr_size, measure_cost, time_passes
 from igconv_sr.analysis.efficiency import main
 from igconv_sr.analysis.measured_psnr import read_psnr
-from igconv_sr.bench.nets import build
 from igconv_sr.errors import InputError
+from igconv_sr.measure.folded_cost import lr_size, measure_cost, time_passes
+from igconv_sr.measure.nets import build
 from igconv_sr.network import SRNet
 from igconv_sr.upsamplers import SPConv
 from saved_models import IGCONV_PLUS, SPCONV, save_model

@@ -7,14 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
-from commands import photographs
+from command_line import photographs
 from igconv_sr.analysis.cka import main
 from igconv_sr.analysis.encoder_layers import LayerFeatures
 from igconv_sr.analysis.similarity import layer_similarity, sample_positions
 from igconv_sr.data import BenchmarkImages, find_benchmarks
 from igconv_sr.errors import InputError
 from igconv_sr.functional.cka import linear_cka
-from igconv_sr.peak_memory import peak_bytes
+from igconv_sr.system.peak_memory import peak_bytes
 from saved_models import SMFANET, SPCONV, save_model
 
 CPU = torch.device("cpu")

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from commands import photographs
-from igconv_sr.analysis.curves import served_scales
+from command_line import photographs
+from igconv_sr.analysis.psnr_over_scales import served_scales
 from igconv_sr.analysis.scale_curve import main
 from igconv_sr.data import BenchmarkImages, find_benchmarks
 from igconv_sr.errors import InputError
 from igconv_sr.metrics import STANDARD
-from igconv_sr.network import Bicubic, SRNet, SuperResolver
+from igconv_sr.network import Bicubic, SRNet
+from igconv_sr.super_resolver import SuperResolver
 from saved_models import IGCONV_PLUS, SPCONV, save_model
 
 

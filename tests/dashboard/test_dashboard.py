@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from commands import environment
+from command_line import environment
 from dashboard_specification import PLACE, config_keys, grids, logged_names, panels, specification
-from igconv_sr import cli
-from igconv_sr.dashboard.command import main
+from igconv_sr.commands import cli
+from igconv_sr.dashboard.dashboard import main
 from wandb_server import Project, serving
 
 
@@ -197,7 +197,7 @@ def test_without_a_network_it_says_so(tmp_path: Path) -> None:
 
 
 def test_missing_package_is_one_line(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['wandb_workspaces'] = None; from igconv_sr.cli import main; main()"
+    code = "import sys; sys.modules['wandb_workspaces'] = None; from igconv_sr.commands.cli import main; main()"
     line = process(tmp_path, "-c", code)
     assert "(extra: dashboard)" in line
     assert "pip install wandb-workspaces" in line

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from commands import start
+from command_line import start
 from demo_server import as_png, smooth
-from igconv_sr.demo.command import main
+from igconv_sr.demo.demo import main
 from igconv_sr.errors import InputError
 from saved_models import save_model
 

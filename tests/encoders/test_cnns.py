@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from conftest import golden, relative_error
-from igconv_sr import official
 from igconv_sr.encoders import PLKSR, RCAN, RDN
 from igconv_sr.encoders.base import DIV2K_MEAN
 from igconv_sr.errors import InputError
 from igconv_sr.network import SRNet
 from igconv_sr.upsamplers import IGConv, SPConv
+from igconv_sr.weights.released import official
 
 SMALL = {
     "rcan": partial(RCAN, num_feat=16, num_groups=2, num_blocks=1, reduction=4),

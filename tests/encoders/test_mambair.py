@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 
 from conftest import golden, relative_error
-from igconv_sr import official
 from igconv_sr.encoders import MambaIR
 from igconv_sr.encoders.mambair import SelectiveScan2d
 from igconv_sr.network import SRNet
 from igconv_sr.upsamplers import IGConv, SPConv
+from igconv_sr.weights.released import official
 
 IGCONV_PLUS = partial(IGConv, fgrep=True, igsample=True)
 LIGHT = {"embed_dim": 60, "depths": (6, 6, 6, 6), "mlp_ratio": 1.5}

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 
 from conftest import golden, relative_error
-from igconv_sr import official
 from igconv_sr.encoders import ATD, HAT, HiTSRF, SRFormer, SwinIR
 from igconv_sr.encoders.hit_srf import SpatialChannelCorrelation
 from igconv_sr.errors import InputError
@@ -17,6 +16,7 @@ from igconv_sr.layers.drop_path import DropPath
 from igconv_sr.layers.windows import border, border_mask
 from igconv_sr.network import SRNet
 from igconv_sr.upsamplers import IGConv, SPConv, SPConvPlus
+from igconv_sr.weights.released import official
 
 CPU = torch.device("cpu")
 

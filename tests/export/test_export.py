@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from igconv_sr.card import ModelCard
-from igconv_sr.checkpoint import load, save_safetensors
 from igconv_sr.errors import InputError
-from igconv_sr.export import command
+from igconv_sr.export import export as command
+from igconv_sr.weights.card import ModelCard
+from igconv_sr.weights.checkpoint import load, save_safetensors
 
 Session = Callable[..., Tensor]
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-from igconv_sr import official
-from igconv_sr.card import ModelCard
 from igconv_sr.errors import InputError
 from igconv_sr.export.spandrel_file import save_spandrel, spandrel_weights
 from igconv_sr.network import SRNet
+from igconv_sr.weights.card import ModelCard
+from igconv_sr.weights.released import official
 
 SIZES = {"embed_dim": 12, "depths": [2, 2], "num_heads": [2, 2]}
 ENCODERS: dict[str, dict[str, Any]] = {

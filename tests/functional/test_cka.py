@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from igconv_sr.functional.cka import StreamedCKA, linear_cka
-from igconv_sr.peak_memory import peak_bytes
+from igconv_sr.system.peak_memory import peak_bytes
 
 
 def features(count: int, width: int, seed: int = 0, offset: float = 0) -> Tensor:

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from conftest import shared
-from igconv_sr.data.crops import crop_with_margin
+from igconv_sr.data.batches.crops import crop_with_margin
 from igconv_sr.functional import imresize, imresize_uint8
 from igconv_sr.functional.imresize import KERNEL_REACH, reduce_crop_uint8
 

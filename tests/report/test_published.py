@@ -13,10 +13,10 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from conftest import shared
-from igconv_sr.config import CONFIG_FOLDER
+from igconv_sr.commands.config import CONFIG_FOLDER
 from igconv_sr.report.document import Report, Table
+from igconv_sr.report.found_runs import read_runs
 from igconv_sr.report.published import published_rows
-from igconv_sr.report.runs import read_runs
 from igconv_sr.report.sections import Builder
 from report_runs import write_bicubic, write_run
 

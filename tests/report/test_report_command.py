@@ -12,18 +12,19 @@ import torch
 from lightning.pytorch import Trainer
 from PIL import Image
 
-from commands import photographs
-from igconv_sr import cli
-from igconv_sr.card import ModelCard
-from igconv_sr.checkpoint import save_safetensors
+from command_line import photographs
+from igconv_sr.commands import cli
 from igconv_sr.data import BenchmarkImages, find_benchmark
 from igconv_sr.errors import InputError
-from igconv_sr.evaluation import evaluate
+from igconv_sr.evaluation.benchmarks import evaluate
 from igconv_sr.metrics import STANDARD
-from igconv_sr.network import Bicubic, SuperResolver
-from igconv_sr.report.runs import read_runs
+from igconv_sr.network import Bicubic
+from igconv_sr.report.found_runs import read_runs
 from igconv_sr.report.sections import Builder
-from igconv_sr.results import source, write_results
+from igconv_sr.runs.results import source, write_results
+from igconv_sr.super_resolver import SuperResolver
+from igconv_sr.weights.card import ModelCard
+from igconv_sr.weights.checkpoint import save_safetensors
 from report_runs import IGCONV, config, write_run
 
 Command = Callable[..., tuple[str, str]]

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from igconv_sr.report.curves import read_curves
 from igconv_sr.report.document import Cell, Heading, Picture, Report, Section, Table
 from igconv_sr.report.figures import Curve
+from igconv_sr.report.found_runs import read_runs
 from igconv_sr.report.render import escaped, write_report
-from igconv_sr.report.runs import read_runs
 from igconv_sr.report.sections import Builder
+from igconv_sr.report.training_curves import read_curves
 from report_runs import IGCONV, SPCONV, config, write_bicubic, write_run
 
 HOSTILE = "<script>alert('1')</script> & \"x\" | *y* _z_ `w` $5"

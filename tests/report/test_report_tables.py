@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from igconv_sr.paired import interval
+from igconv_sr.compare.differences import interval
 from igconv_sr.report.document import Cell, Report, Table
-from igconv_sr.report.runs import read_runs
-from igconv_sr.report.scores import ranks
+from igconv_sr.report.found_runs import read_runs
 from igconv_sr.report.sections import Builder
+from igconv_sr.report.seed_means import ranks
 from report_runs import IGCONV, SPCONV, config, write_bicubic, write_run
 
 IMAGES = ("a", "b", "c", "d", "e")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from igconv_sr.errors import InputError
-from igconv_sr.lock import exclusive, is_locked
 from igconv_sr.sweep.cell import FILE_NAME, Cell, read_cells
+from igconv_sr.system.lock import exclusive, is_locked
 
 
 def test_a_cell_reads_back_as_written_with_the_agreed_keys(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_a_child_that_inherits_the_lock_holds_it_alone(tmp_path: Path) -> None:
     """As where a sweep is killed and its training lives on."""
     sleep = [sys.executable, "-c", "input()"]
     code = (
-        "import os, subprocess, sys; from pathlib import Path; from igconv_sr.lock import exclusive\n"
+        "import os, subprocess, sys; from pathlib import Path; from igconv_sr.system.lock import exclusive\n"
         f"with exclusive(Path({str(tmp_path)!r}), 'x') as lock:\n"
         f"    subprocess.Popen({sleep!r}, pass_fds=(lock,))\n"
         "    os._exit(0)"

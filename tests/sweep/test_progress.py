@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from igconv_sr.step_record import StepRecord
+from igconv_sr.runs.step_record import StepRecord
 from igconv_sr.sweep.progress import Progress
 
 

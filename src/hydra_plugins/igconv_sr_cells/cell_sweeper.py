@@ -44,7 +44,7 @@ class CellSweeper(BasicSweeper):
         Raises:
             InputError: If a cell failed.
         """
-        from igconv_sr.sweep.run import sweep
+        from igconv_sr.sweep.grid import sweep
 
         assert self.config is not None
         assert self.hydra_context is not None

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from igconv_sr.analysis import arguments
 from igconv_sr.analysis.outputs import output_folder, print_files, save_figure, write_table
-from igconv_sr.flags import FlagParser
+from igconv_sr.commands import arguments
+from igconv_sr.commands.flags import FlagParser
 
 if TYPE_CHECKING:
     from igconv_sr.analysis.loaded import LoadedModel
@@ -66,7 +66,7 @@ def main(flags: Sequence[str]) -> None:
 def _rows(
     models: Sequence["LoadedModel"], names: Sequence[Sequence[str]], found: "Similarity", scale: float
 ) -> list[CkaRow]:
-    from igconv_sr.results import current_commit
+    from igconv_sr.runs.results import current_commit
 
     files = str(models[0].path), str(models[-1].path)
     end = (found.images, found.examples, scale, *files, current_commit())

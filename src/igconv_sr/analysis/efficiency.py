@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from igconv_sr.analysis import arguments
 from igconv_sr.analysis.outputs import output_folder, print_files, save_figure, write_table
+from igconv_sr.analysis.rows import EfficiencyRow
+from igconv_sr.commands import arguments
+from igconv_sr.commands.flags import FlagParser
 from igconv_sr.errors import InputError, did_you_mean
-from igconv_sr.flags import FlagParser
 
 if TYPE_CHECKING:
     import argparse
@@ -15,33 +16,6 @@ if TYPE_CHECKING:
     import torch
 
     from igconv_sr.network import SRNet
-
-
-class EfficiencyRow(NamedTuple):
-    """A row of efficiency.csv; latency and memory are None where the device's memory did not suffice.
-
-    ``params`` are those stored for all scales asked for, ``folded_params`` and ``macs`` those of inference at this one.
-    ``height`` and ``width`` are of the output asked for; sides of the LR image are rounded up.
-    """
-
-    model: str
-    upsampler: str
-    scale: int
-    params: int
-    folded_params: int
-    macs: int
-    latency_ms: float | None
-    peak_memory_mib: float | None
-    device: str
-    threads: int
-    height: int
-    width: int
-    commit: str
-
-    @property
-    def machine(self) -> str:
-        """The device in words, of a CPU with its threads."""
-        return f"CPU, {self.threads} thread{'s' * (self.threads > 1)}" if self.device == "cpu" else self.device
 
 
 def main(flags: Sequence[str]) -> None:
@@ -82,8 +56,8 @@ def main(flags: Sequence[str]) -> None:
 def _measure(options: "argparse.Namespace", device: "torch.device") -> Iterator[EfficiencyRow]:
     import torch
 
-    from igconv_sr.analysis.costs import lr_size, measure_cost
-    from igconv_sr.results import current_commit
+    from igconv_sr.measure.folded_cost import lr_size, measure_cost
+    from igconv_sr.runs.results import current_commit
 
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     for model, upsampler, net in _models(options):
@@ -110,7 +84,7 @@ def _measure(options: "argparse.Namespace", device: "torch.device") -> Iterator[
 
 def _models(options: "argparse.Namespace") -> Iterator[tuple[str, str, "SRNet"]]:
     from igconv_sr.analysis.loaded import load_models
-    from igconv_sr.bench.nets import UPSAMPLERS, build, model_names
+    from igconv_sr.measure.nets import UPSAMPLERS, build, model_names
 
     if options.weights is not None:
         (loaded,) = load_models([options.weights])
@@ -126,8 +100,8 @@ def _models(options: "argparse.Namespace") -> Iterator[tuple[str, str, "SRNet"]]
 
 
 def _print(rows: Sequence[EfficiencyRow]) -> None:
-    from igconv_sr.bench.models import COUNTED
-    from igconv_sr.report_table import print_table
+    from igconv_sr.evaluation.printed_tables import print_table
+    from igconv_sr.measure.counting import COUNTED
 
     cells = [
         [

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from igconv_sr.analysis.efficiency import EfficiencyRow
 from igconv_sr.analysis.measured_psnr import MeasuredPsnr
+from igconv_sr.analysis.rows import EfficiencyRow
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from igconv_sr.analysis import arguments
 from igconv_sr.analysis.outputs import output_folder, print_files, save_figure, write_table
+from igconv_sr.commands import arguments
+from igconv_sr.commands.flags import FlagParser
 from igconv_sr.errors import InputError
-from igconv_sr.flags import FlagParser
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -104,7 +104,7 @@ def _spectra(found: Sequence["Kernels"], spectra: Sequence["Tensor"]) -> Iterato
 
 def _correlations(found: Sequence["Kernels"], path: Path) -> list[CorrelationRow]:
     from igconv_sr.analysis.kernels import neighbour_correlation
-    from igconv_sr.results import current_commit
+    from igconv_sr.runs.results import current_commit
 
     return [
         CorrelationRow(kernels.scale, kernels.fgrep, neighbour_correlation(kernels), str(path), current_commit())

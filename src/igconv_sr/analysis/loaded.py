@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import torch
 
-from igconv_sr.card import ModelCard
-from igconv_sr.checkpoint import load_with_remark
 from igconv_sr.errors import InputError
 from igconv_sr.network import SRNet
+from igconv_sr.weights.card import ModelCard
+from igconv_sr.weights.checkpoint import load_with_remark
 
 
 class LoadedModel(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from igconv_sr.errors import InputError, did_you_mean
 
-Key = tuple[str, str, int]
+ModelKey = tuple[str, str, int]
 """Model, upsampler, scale."""
 
 _COLUMNS = ("model", "upsampler", "benchmark", "scale", "psnr_y", "protocol")
@@ -23,7 +23,7 @@ class MeasuredPsnr(NamedTuple):
     """
 
     benchmark: str
-    values: Mapping[Key, float]
+    values: Mapping[ModelKey, float]
 
 
 def read_psnr(paths: Sequence[Path], benchmark: str | None) -> MeasuredPsnr:
@@ -48,7 +48,7 @@ def read_psnr(paths: Sequence[Path], benchmark: str | None) -> MeasuredPsnr:
     protocols = {row["protocol"] for row in rows}
     if len(protocols) > 1:
         raise InputError(f"--results: rows of different protocols ({', '.join(sorted(protocols))}) cannot be compared")
-    values: dict[Key, list[float]] = {}
+    values: dict[ModelKey, list[float]] = {}
     for row in rows:
         if (scale := float(row["scale"])).is_integer():
             values.setdefault((row["model"], row["upsampler"], int(scale)), []).append(float(row["psnr_y"]))

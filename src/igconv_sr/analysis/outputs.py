@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from igconv_sr.config import OUTPUTS, RUN_VARIABLE, name_run
+from igconv_sr.commands.config import OUTPUTS, RUN_VARIABLE, name_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ def output_folder(command: str, given: Path | None) -> Path:
 
 def write_table(rows: Iterable[NamedTuple], columns: Sequence[str], path: Path) -> None:
     """Writes a CSV file: the fields of the rows under their names; None stays empty."""
-    from igconv_sr.files import replacing
+    from igconv_sr.system.files import replacing
 
     with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -37,7 +37,7 @@ def save_figure(figure: "Figure", path: Path) -> None:
     """
     import matplotlib as mpl
 
-    from igconv_sr.files import replacing
+    from igconv_sr.system.files import replacing
 
     # Text stays text in the PDF; without a date in it.
     with mpl.rc_context({"savefig.dpi": 160, "pdf.fonttype": 42}):

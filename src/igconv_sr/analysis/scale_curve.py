@@ -2,35 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from igconv_sr.analysis import arguments
 from igconv_sr.analysis.outputs import output_folder, print_files, save_figure, write_table
+from igconv_sr.analysis.rows import BICUBIC, CurveRow
+from igconv_sr.commands import arguments
+from igconv_sr.commands.flags import MODEL_FILES, FlagParser
 from igconv_sr.errors import InputError
-from igconv_sr.flags import MODEL_FILES, FlagParser
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
     from igconv_sr.analysis.loaded import LoadedModel
     from igconv_sr.metrics import Score
-
-BICUBIC = "bicubic"
-
-
-class CurveRow(NamedTuple):
-    """A row of scale_curve.csv: one model on one benchmark at one scale; PSNR in dB."""
-
-    model: str
-    benchmark: str
-    scale: float
-    trained: bool
-    images: int
-    psnr_y: float
-    ssim_y: float
-    protocol: str
-    weights: str
-    commit: str
 
 
 def main(flags: Sequence[str]) -> None:
@@ -42,12 +26,12 @@ def main(flags: Sequence[str]) -> None:
     options = _parser().parse_args(flags)
     folder = output_folder("scale-curve", options.output)
     # Not before the flags are known to be right: torch takes seconds.
-    from igconv_sr.analysis.curves import psnr_curve, served_scales
     from igconv_sr.analysis.loaded import chosen_device, load_models
+    from igconv_sr.analysis.psnr_over_scales import psnr_curve, served_scales
     from igconv_sr.analysis.scale_curve_figure import scale_curve_figure
-    from igconv_sr.console import quieten
     from igconv_sr.data import find_benchmarks
     from igconv_sr.network import Bicubic
+    from igconv_sr.system.console import quieten
 
     quieten()
     benchmarks = [found for path in options.benchmarks for found in find_benchmarks(path)]
@@ -87,7 +71,7 @@ def _trainer(accelerator: str) -> "Trainer":
 
 def _rows(scores: Sequence["Score"], model: "LoadedModel | None") -> list[CurveRow]:
     from igconv_sr.metrics import STANDARD
-    from igconv_sr.results import current_commit
+    from igconv_sr.runs.results import current_commit
 
     title, path, trained = (BICUBIC, "", ()) if model is None else (model.title, str(model.path), model.net.scales)
     return [
@@ -108,7 +92,7 @@ def _rows(scores: Sequence["Score"], model: "LoadedModel | None") -> list[CurveR
 
 
 def _print(rows: Sequence[CurveRow]) -> None:
-    from igconv_sr.report_table import print_table
+    from igconv_sr.evaluation.printed_tables import print_table
 
     models = list(dict.fromkeys(row.model for row in rows))
     values = {(row.benchmark, row.scale, row.model): row for row in rows}

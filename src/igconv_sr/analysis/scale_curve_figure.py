@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from igconv_sr.analysis.scale_curve import BICUBIC, CurveRow
+from igconv_sr.analysis.rows import BICUBIC, CurveRow
 
 
 def scale_curve_figure(rows: Sequence[CurveRow]) -> Figure:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from igconv_sr.bench.comparison import Comparison, with_gradients
 from igconv_sr.layers.attention import WindowSelfAttention
 from igconv_sr.layers.windows import border_mask
+from igconv_sr.measure.comparison import Comparison, with_gradients
 
 
 def attention() -> list[Comparison]:

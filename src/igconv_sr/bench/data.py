@@ -15,13 +15,13 @@ from lightning.fabric.utilities import move_data_to_device
 from PIL import Image
 from torch import Tensor
 
-from igconv_sr.bench.comparison import Comparison, with_gradients
-from igconv_sr.bench.nets import build
-from igconv_sr.data.augment import to_batch
-from igconv_sr.data.crops import CropBatch, Layout, MixedScaleCrops
-from igconv_sr.data.degradation import MATLAB, BatchDegradation, MatlabFast
-from igconv_sr.data.store import build_store
+from igconv_sr.data.batches.augment import to_batch
+from igconv_sr.data.batches.crops import CropBatch, Layout, MixedScaleCrops
+from igconv_sr.data.batches.degradation import MATLAB, BatchDegradation, MatlabFast
+from igconv_sr.data.images.store import build_store
 from igconv_sr.functional.paired_size import larger, smaller
+from igconv_sr.measure.comparison import Comparison, with_gradients
+from igconv_sr.measure.nets import build
 
 MODEL = "smfanet_small"
 ROWS, PATCH, SCALES = 16, 64, (2, 3, 4)

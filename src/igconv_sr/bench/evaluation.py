@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from igconv_sr.bench.comparison import Comparison
 from igconv_sr.functional.quality import ssim
+from igconv_sr.measure.comparison import Comparison
 
 
 def evaluation() -> list[Comparison]:

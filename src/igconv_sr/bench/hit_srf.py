@@ -11,9 +11,9 @@ import torch
 from einops import reduce
 from torch import Tensor, nn
 
-from igconv_sr.bench.comparison import Comparison, with_gradients
 from igconv_sr.encoders import HiTSRF
 from igconv_sr.encoders.hit_srf import DynamicPositionBias, SpatialChannelCorrelation
+from igconv_sr.measure.comparison import Comparison, with_gradients
 from igconv_sr.network import SRNet
 from igconv_sr.upsamplers import IGConv
 

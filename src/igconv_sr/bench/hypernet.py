@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from igconv_sr.bench.comparison import Comparison, with_gradients
-from igconv_sr.bench.nets import build
+from igconv_sr.measure.comparison import Comparison, with_gradients
+from igconv_sr.measure.nets import build
 from igconv_sr.scale import nearest_ratio
 from igconv_sr.upsamplers import IGConv
 from igconv_sr.upsamplers.hypernet import GroupedLinear, HyperNetwork, sub_pixels

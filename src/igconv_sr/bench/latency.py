@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from igconv_sr.bench.comparison import elapsed
-from igconv_sr.bench.models import count
-from igconv_sr.bench.nets import UPSAMPLERS, build
-from igconv_sr.peak_memory import peak_bytes
+from igconv_sr.measure.comparison import elapsed
+from igconv_sr.measure.counting import count
+from igconv_sr.measure.nets import UPSAMPLERS, build
+from igconv_sr.system.peak_memory import peak_bytes
 
 MODEL = "edsr_baseline"
 """Has C=64 and the head of SPConv+ that the paper counts."""

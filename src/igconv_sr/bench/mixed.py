@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from igconv_sr.bench.comparison import Comparison, with_gradients
-from igconv_sr.bench.nets import build
+from igconv_sr.measure.comparison import Comparison, with_gradients
+from igconv_sr.measure.nets import build
 
 
 def mixed() -> list[Comparison]:

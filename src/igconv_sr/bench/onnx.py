@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from igconv_sr.bench.comparison import Comparison
-from igconv_sr.bench.nets import build
 from igconv_sr.errors import InputError
+from igconv_sr.measure.comparison import Comparison
+from igconv_sr.measure.nets import build
 
 _SCALE = 2
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from igconv_sr.bench.comparison import Comparison, with_gradients
 from igconv_sr.layers.selective_scan import selective_scan
+from igconv_sr.measure.comparison import Comparison, with_gradients
 
 
 def scan() -> list[Comparison]:

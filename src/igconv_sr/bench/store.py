@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from igconv_sr.bench.comparison import Comparison
-from igconv_sr.bench.memory import peak_bytes_of_processes
-from igconv_sr.data.images import read_rgb
-from igconv_sr.data.sample import TRAINING_PHOTOGRAPHS, VALIDATION_PHOTOGRAPHS
-from igconv_sr.data.store import build_store
-from igconv_sr.data.workers import worker_pool
+from igconv_sr.data.images.store import build_store
+from igconv_sr.data.images.workers import worker_pool
+from igconv_sr.data.sources.sample import TRAINING_PHOTOGRAPHS, VALIDATION_PHOTOGRAPHS
+from igconv_sr.measure.comparison import Comparison
+from igconv_sr.measure.process_memory import peak_bytes_of_processes
+from igconv_sr.pictures.decoding import read_rgb
 
 _STRIDE = 64
 """Of the pixels that both sides hand back, for the tests to compare."""

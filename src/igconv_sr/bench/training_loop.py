@@ -10,11 +10,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from lightning.pytorch import Callback, seed_everything
 
-from igconv_sr.config import CONFIG_FOLDER
+from igconv_sr.commands.config import CONFIG_FOLDER
 from igconv_sr.data import MixedScaleData
-from igconv_sr.resume import settings_of
-from igconv_sr.task import SuperResolution
-from igconv_sr.train import make_card, make_trainer
+from igconv_sr.training.resume import settings_of
+from igconv_sr.training.task import SuperResolution
+from igconv_sr.training.train import make_card, make_trainer
 
 
 def run_training(overrides: Sequence[str], watcher: Callback) -> None:

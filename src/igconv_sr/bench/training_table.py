@@ -2,9 +2,9 @@
 
 import torch
 
-from igconv_sr.bench.tables import Results
+from igconv_sr.bench.result_table import Results
 from igconv_sr.bench.training import CASES, PRECISIONS, RELEASED_ON, SMALL_PATCH, Case, StepCost, step_cost
-from igconv_sr.console import quieten, say
+from igconv_sr.system.console import quieten, say
 
 
 def training(machine: str) -> Results:

@@ -6,8 +6,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from igconv_sr.bench.comparison import Comparison, with_gradients
-from igconv_sr.bench.nets import build
+from igconv_sr.measure.comparison import Comparison, with_gradients
+from igconv_sr.measure.nets import build
 from igconv_sr.upsamplers import IGConv
 
 

@@ -11,15 +11,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from igconv_sr.bench.comparison import Comparison
-from igconv_sr.bench.nets import build
-from igconv_sr.data.images import UInt8Image, read_rgb
-from igconv_sr.data.sample import TRAINING_PHOTOGRAPHS
+from igconv_sr.data.sources.sample import TRAINING_PHOTOGRAPHS
+from igconv_sr.inference.enlargement import Enlargement
+from igconv_sr.inference.upscaler import Upscaler
+from igconv_sr.measure.comparison import Comparison
+from igconv_sr.measure.nets import build
+from igconv_sr.pictures.decoding import UInt8Image, read_rgb
 from igconv_sr.upscale.batch import Batch
+from igconv_sr.upscale.messages import Report
 from igconv_sr.upscale.planning import plan
-from igconv_sr.upscale.report import Report
-from igconv_sr.upscale.scales import Enlargement
-from igconv_sr.upscale.upscaler import Upscaler
 
 _SCALE = 3
 

@@ -8,7 +8,7 @@ import wandb_workspaces.reports.v2 as wr
 from wandb_workspaces.reports.v2.interface import BlockTypes
 
 from igconv_sr.dashboard.panels import cost_panels, curve_panels, picture_panels, score_panels, table_panels
-from igconv_sr.logged_names import benchmark_score
+from igconv_sr.runs.logged_names import benchmark_score
 
 TELLS_APART = (
     "run.model",

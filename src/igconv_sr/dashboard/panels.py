@@ -8,8 +8,8 @@ import wandb_workspaces.reports.v2 as wr
 from wandb_workspaces.reports.v2.interface import PanelTypes
 
 import igconv_sr.report
-from igconv_sr.logged_names import CROPS, RESULTS, STEP, benchmark_score, cost_name, valid_images, valid_score
-from igconv_sr.report.files import read_yaml
+from igconv_sr.runs.files import read_yaml
+from igconv_sr.runs.logged_names import CROPS, RESULTS, STEP, benchmark_score, cost_name, valid_images, valid_score
 
 _WIDTH = 24
 """Of W&B's grid, whatever the width of the window."""

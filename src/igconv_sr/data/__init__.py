@@ -7,29 +7,35 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from igconv_sr.data.benchmark import Benchmark, BenchmarkImages, BenchmarkItem, find_benchmark, find_benchmarks
-    from igconv_sr.data.blur_downscale_noise import BlurDownscaleNoise
-    from igconv_sr.data.crops import Batch, CropBatch
-    from igconv_sr.data.datamodule import MixedScaleData, SampleData
-    from igconv_sr.data.folders import FolderData, MixData, PublishedData, RemoteData
-    from igconv_sr.data.prefetch import Prefetch
+    from igconv_sr.data.batches.benchmark import (
+        Benchmark,
+        BenchmarkImages,
+        BenchmarkItem,
+        find_benchmark,
+        find_benchmarks,
+    )
+    from igconv_sr.data.batches.blur_downscale_noise import BlurDownscaleNoise
+    from igconv_sr.data.batches.crops import Batch, CropBatch
+    from igconv_sr.data.batches.datamodule import MixedScaleData, SampleData
+    from igconv_sr.data.batches.folder_datamodules import FolderData, MixData, PublishedData, RemoteData
+    from igconv_sr.data.batches.prefetch import Prefetch
 
 _MODULES = {
-    "Batch": "crops",
-    "Benchmark": "benchmark",
-    "BenchmarkImages": "benchmark",
-    "BenchmarkItem": "benchmark",
-    "BlurDownscaleNoise": "blur_downscale_noise",
-    "CropBatch": "crops",
-    "FolderData": "folders",
-    "MixData": "folders",
-    "MixedScaleData": "datamodule",
-    "Prefetch": "prefetch",
-    "PublishedData": "folders",
-    "RemoteData": "folders",
-    "SampleData": "datamodule",
-    "find_benchmark": "benchmark",
-    "find_benchmarks": "benchmark",
+    "Batch": "batches.crops",
+    "Benchmark": "batches.benchmark",
+    "BenchmarkImages": "batches.benchmark",
+    "BenchmarkItem": "batches.benchmark",
+    "BlurDownscaleNoise": "batches.blur_downscale_noise",
+    "CropBatch": "batches.crops",
+    "FolderData": "batches.folder_datamodules",
+    "MixData": "batches.folder_datamodules",
+    "MixedScaleData": "batches.datamodule",
+    "Prefetch": "batches.prefetch",
+    "PublishedData": "batches.folder_datamodules",
+    "RemoteData": "batches.folder_datamodules",
+    "SampleData": "batches.datamodule",
+    "find_benchmark": "batches.benchmark",
+    "find_benchmarks": "batches.benchmark",
 }
 
 __all__ = [

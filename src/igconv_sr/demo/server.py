@@ -13,13 +13,13 @@ from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from igconv_sr.data.sample import VALIDATION_PHOTOGRAPHS
+from igconv_sr.data.sources.sample import VALIDATION_PHOTOGRAPHS
 from igconv_sr.demo.local import LocalHandler, Refusal, refusing
 from igconv_sr.demo.page import Page, content_security_policy
 from igconv_sr.demo.studio import METHODS, Enlarged, Studio
 from igconv_sr.errors import InputError
+from igconv_sr.pictures.reading import read_stream
 from igconv_sr.scale import parse_scale
-from igconv_sr.upscale.reading import read_stream
 
 ADDRESS = "127.0.0.1"
 

@@ -13,12 +13,13 @@ import torch
 
 from igconv_sr.errors import InputError
 from igconv_sr.functional.paired_size import output_size
-from igconv_sr.network import Bicubic, SuperResolver
-from igconv_sr.upscale.objects import enlarge
-from igconv_sr.upscale.png import Pixels, PngWriter
-from igconv_sr.upscale.reading import Picture
-from igconv_sr.upscale.scales import computed_at
-from igconv_sr.upscale.upscaler import Upscaler
+from igconv_sr.inference.enlargement import computed_at
+from igconv_sr.inference.objects import enlarge
+from igconv_sr.inference.upscaler import Upscaler
+from igconv_sr.network import Bicubic
+from igconv_sr.pictures.png_writer import Pixels, PngWriter
+from igconv_sr.pictures.reading import Picture
+from igconv_sr.super_resolver import SuperResolver
 
 LARGEST_RESULT = 50_000_000
 """Pixels: a photograph of 12 megapixels at ×2. Browsers take 4 bytes for each, for both pictures."""

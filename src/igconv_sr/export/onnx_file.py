@@ -18,9 +18,9 @@ from torch.export import Dim, ExportedProgram
 
 from igconv_sr.errors import InputError
 from igconv_sr.export.program import INPUT, OUTPUT, Program, sample_images
-from igconv_sr.files import replacing
 from igconv_sr.functional.padding import PadMode, mirror_indices
 from igconv_sr.network import SRNet
+from igconv_sr.system.files import replacing
 
 SCALE = "scale"
 """Second input of a file for several scales: a whole number, without dimensions."""

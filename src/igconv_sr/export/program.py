@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from igconv_sr.errors import InputError
-from igconv_sr.files import replacing
 from igconv_sr.network import SRNet
+from igconv_sr.system.files import replacing
 
 INPUT, OUTPUT = "lr", "sr"
 

@@ -10,16 +10,16 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from igconv_sr import official
-from igconv_sr.card import ModelCard
 from igconv_sr.errors import InputError
-from igconv_sr.files import replacing
 from igconv_sr.network import SRNet
-from igconv_sr.official_buffers import index_buffers
+from igconv_sr.system.files import replacing
 from igconv_sr.upsamplers import IGConv, SPConv
+from igconv_sr.weights.card import ModelCard
+from igconv_sr.weights.released import official
+from igconv_sr.weights.released.buffers import index_buffers
 
 ENCODERS = ("swinir", "srformer", "atd")
-"""Names in :data:`igconv_sr.official.ENCODERS`."""
+"""Names in :data:`igconv_sr.weights.released.official.ENCODERS`."""
 
 _ASSUMED = {"category_size": 256, "img_size": 64}
 """Arguments that spandrel takes for granted, where an encoder has them."""

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from torch import Tensor
 
-from igconv_sr.data.benchmark import LrKernel
+from igconv_sr.data.batches.benchmark import LrKernel
 from igconv_sr.errors import InputError, did_you_mean
 from igconv_sr.functional.colour import rgb_to_y
 from igconv_sr.functional.imresize import round_to_8_bit

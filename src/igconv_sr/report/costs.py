@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from igconv_sr.report.files import Row
-from igconv_sr.report.scores import Column, Scored
+from igconv_sr.report.seed_means import Column, Scored
 from igconv_sr.report.variants import Variant
+from igconv_sr.runs.files import Row
 
 
 class Setting(NamedTuple):

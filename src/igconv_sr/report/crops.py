@@ -10,19 +10,20 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from igconv_sr.checkpoint import load
-from igconv_sr.compare_picture import read_image
+from igconv_sr.compare.differences import ImageKey
+from igconv_sr.compare.largest_differences import read_image
 from igconv_sr.errors import InputError
-from igconv_sr.inference import Inference
+from igconv_sr.evaluation.side_by_side import square_with_most
+from igconv_sr.inference.settings import Inference
 from igconv_sr.metrics import find_protocol
-from igconv_sr.network import Bicubic, SuperResolver
-from igconv_sr.paired import Key
-from igconv_sr.picture import square_with_most
+from igconv_sr.network import Bicubic
 from igconv_sr.report.document import Picture
 from igconv_sr.report.figures import draw_gallery, picture
-from igconv_sr.report.files import Row
-from igconv_sr.report.scores import Scored, shown
+from igconv_sr.report.seed_means import Scored, shown
 from igconv_sr.report.variants import Labels, Variant
+from igconv_sr.runs.files import Row
+from igconv_sr.super_resolver import SuperResolver
+from igconv_sr.weights.checkpoint import load
 
 
 class Candidate(NamedTuple):
@@ -34,7 +35,7 @@ class Candidate(NamedTuple):
         bicubic: Its row of bicubic, where there is one.
     """
 
-    key: Key
+    key: ImageKey
     rows: Mapping[Variant, Row]
     bicubic: Mapping[Variant, Row]
 
@@ -70,8 +71,8 @@ def largest_spreads(rows: Mapping[Variant, Scored], bicubic: Mapping[Variant, Sc
     return list(chosen.values())[:count]
 
 
-def _by_image(rows: Mapping[Variant, Scored]) -> dict[Key, dict[Variant, Row]]:
-    found: dict[Key, dict[Variant, Row]] = {}
+def _by_image(rows: Mapping[Variant, Scored]) -> dict[ImageKey, dict[Variant, Row]]:
+    found: dict[ImageKey, dict[Variant, Row]] = {}
     for variant, scored in rows.items():
         for key, row in scored.images.get(next(iter(scored.seeds), ""), {}).items():
             if row["psnr_y"] and math.isfinite(float(row["psnr_y"])):

@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from igconv_sr.compare.differences import Difference, ImageKey, RunTable, differences, pair_images
 from igconv_sr.errors import InputError
-from igconv_sr.paired import Difference, Key, Run, differences, pair_images
-from igconv_sr.report.files import Row
-from igconv_sr.report.runs import Place
-from igconv_sr.report.scores import Scored
+from igconv_sr.report.found_runs import BenchmarkAtScale
+from igconv_sr.report.seed_means import Scored
 from igconv_sr.report.variants import PER_SCALE, Labels, Variant
-from igconv_sr.results import MEASURES, MORE_MEASURES, PER_IMAGE
+from igconv_sr.runs.files import Row
+from igconv_sr.runs.results import MEASURES, MORE_MEASURES, PER_IMAGE
 
 _SHOWN = ("psnr_y", "ssim_y")
 
@@ -62,7 +62,7 @@ def find_deltas(rows: Mapping[Variant, Scored], protocol: str, labels: Labels, s
     return [Delta(*key, differing) for key, differing in found.items()]
 
 
-def _references(variant: Variant, rows: Mapping[Variant, Scored]) -> Iterator[tuple[Variant, Place]]:
+def _references(variant: Variant, rows: Mapping[Variant, Scored]) -> Iterator[tuple[Variant, BenchmarkAtScale]]:
     """SPConv models with the benchmark and scale on which both were measured."""
     if variant.settings is None or is_reference(variant):
         return
@@ -79,11 +79,11 @@ def is_reference(variant: Variant) -> bool:
     return variant.upsampler in PER_SCALE and len(variant.scales) == 1
 
 
-def _images(scored: Scored, seed: str, place: Place) -> dict[Key, Row]:
+def _images(scored: Scored, seed: str, place: BenchmarkAtScale) -> dict[ImageKey, Row]:
     return {key: row for key, row in scored.images.get(seed, {}).items() if key[:2] == place}
 
 
-def _mean(scored: Scored, seeds: Sequence[str], place: Place, protocol: str) -> Run:
+def _mean(scored: Scored, seeds: Sequence[str], place: BenchmarkAtScale, protocol: str) -> RunTable:
     """Per image the means over the seeds.
 
     Raises:
@@ -92,13 +92,13 @@ def _mean(scored: Scored, seeds: Sequence[str], place: Place, protocol: str) -> 
     if not seeds:
         raise InputError("the two share no seed with results per image")
     tables = [_images(scored, seed, place) for seed in seeds]
-    found: dict[Key, Row] = {}
+    found: dict[ImageKey, Row] = {}
     for key in sorted(set().union(*tables)):
         if any(key not in table for table in tables):
             raise InputError(f"{key[2]} was not scored with every seed, as {scored.sources[0].folder} and others say")
         members = [table[key] for table in tables]
         found[key] = dict(members[0]) | {measure: _mean_of(members, measure) for measure in (*MEASURES, *MORE_MEASURES)}
-    return Run(scored.sources[0].folder / PER_IMAGE, protocol, found)
+    return RunTable(scored.sources[0].folder / PER_IMAGE, protocol, found)
 
 
 def _mean_of(rows: Sequence[Row], measure: str) -> str:

@@ -7,13 +7,13 @@ from typing import NamedTuple
 from igconv_sr.errors import InputError
 from igconv_sr.report.costs import Family, Setting, families, setting_of
 from igconv_sr.report.crops import draw_crops, largest_spreads
-from igconv_sr.report.curves import LOSS, kind_of_curve, read_curves, scale_of
 from igconv_sr.report.document import Cell, Heading, Picture, Table
 from igconv_sr.report.figures import Curve, Point, draw_curves, draw_scatter, picture
-from igconv_sr.report.files import Row
-from igconv_sr.report.scores import Scored, columns_of
-from igconv_sr.report.trainings import Training
+from igconv_sr.report.seed_means import Scored, columns_of
+from igconv_sr.report.training_curves import LOSS, kind_of_curve, read_curves, scale_of
 from igconv_sr.report.variants import Labels, Variant, scales_in_words
+from igconv_sr.runs.files import Row
+from igconv_sr.runs.trainings import Training
 
 Rows = Mapping[Variant, Scored]
 

@@ -10,11 +10,11 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from igconv_sr.config import CONFIG_FOLDER
-from igconv_sr.report.files import read_yaml
-from igconv_sr.report.scores import Scored
-from igconv_sr.report.trainings import EARLIER_STAGES, stage_in_words
+from igconv_sr.commands.config import CONFIG_FOLDER
+from igconv_sr.report.seed_means import Scored
 from igconv_sr.report.variants import PER_SCALE, Variant, flat_settings, scales_in_words
+from igconv_sr.runs.files import read_yaml
+from igconv_sr.runs.trainings import EARLIER_STAGES, stage_in_words
 
 FILE = Path(__file__).with_name("published.yaml")
 COMPARABLE_PROTOCOLS = ("standard", "basicsr")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from igconv_sr.files import replacing
 from igconv_sr.report.document import Cell, Heading, Report
+from igconv_sr.system.files import replacing
 
 PAGE = "index.html"
 MARKDOWN = "report.md"

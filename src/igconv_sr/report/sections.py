@@ -6,12 +6,12 @@ from igconv_sr.report import plots
 from igconv_sr.report.costs import is_of
 from igconv_sr.report.deltas import find_deltas
 from igconv_sr.report.document import Cell, Heading, Report, Section, Table
+from igconv_sr.report.found_runs import Runs
 from igconv_sr.report.published import COMPARABLE_PROTOCOLS, match_published, published_rows
-from igconv_sr.report.runs import Runs
-from igconv_sr.report.scores import Column, Scored, gather
+from igconv_sr.report.seed_means import Column, Scored, gather
 from igconv_sr.report.tables import delta_tables, measured_tables, published_tables
-from igconv_sr.report.trainings import Training
 from igconv_sr.report.variants import Labels, Variant, variant_of
+from igconv_sr.runs.trainings import Training
 
 _UNKNOWN = "not recorded"
 _RANKS = (

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from igconv_sr.paired import Difference
+from igconv_sr.compare.differences import Difference
 from igconv_sr.report.deltas import Delta
 from igconv_sr.report.document import Cell, Heading, Table
 from igconv_sr.report.published import Match
-from igconv_sr.report.scores import LOWER_IS_BETTER, Column, Scored, Value, columns_of, measures_of, ranks, shown
+from igconv_sr.report.seed_means import LOWER_IS_BETTER, Column, Scored, Value, columns_of, measures_of, ranks, shown
 from igconv_sr.report.variants import Labels, Variant, scales_in_words
 
 MEASURE_NAMES = {

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from igconv_sr.report.runs import Measured
-from igconv_sr.report.trainings import Training
+from igconv_sr.report.found_runs import Measured
+from igconv_sr.runs.trainings import Training
 
 _IRRELEVANT = re.compile(
     r"seed|ckpt_path|(paths|logger|hydra|run|published|upsampler_size|benchmarks|budget|tile|tile_overlap)(\..*)?"

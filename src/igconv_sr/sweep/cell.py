@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from igconv_sr.errors import InputError
-from igconv_sr.files import replacing
-from igconv_sr.lock import is_locked
+from igconv_sr.system.files import replacing
+from igconv_sr.system.lock import is_locked
 
 State = Literal["waiting", "running", "finished", "failed", "interrupted"]
 
@@ -22,7 +22,7 @@ class Cell:
 
     Attributes:
         name: Short and readable.
-        hash: Of its configuration, see :mod:`igconv_sr.sweep.identity`; the name of its folder.
+        hash: Of its configuration, see :mod:`igconv_sr.runs.identity`; the name of its folder.
         overrides: What ``igconv-sr train`` is given.
         state: ``waiting`` until it is first started. A cell is ``running`` only while its lock is held.
         reason: Why it failed or was interrupted, in a line.

@@ -7,12 +7,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from igconv_sr.config import last_checkpoints, quoted
-from igconv_sr.lock import exclusive
+from igconv_sr.commands.config import last_checkpoints, quoted
 from igconv_sr.sweep.cell import Cell, now
+from igconv_sr.sweep.cell_scores import scored_on, summary
 from igconv_sr.sweep.progress import Progress, ProgressLine
-from igconv_sr.sweep.scores import scored_on, summary
-from igconv_sr.training_process import TrainingProcess
+from igconv_sr.system.lock import exclusive
+from igconv_sr.training.process import TrainingProcess
 
 LOG = "train.log"
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from igconv_sr.step_record import StepRecord
+from igconv_sr.runs.step_record import StepRecord
 
 
 class Progress(NamedTuple):

@@ -11,10 +11,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from igconv_sr.config import OUTPUTS
+from igconv_sr.commands.config import OUTPUTS
+from igconv_sr.commands.flags import FlagParser
 from igconv_sr.errors import InputError
-from igconv_sr.flags import FlagParser
-from igconv_sr.logged_names import VALID_MEAN
+from igconv_sr.runs.logged_names import VALID_MEAN
 from igconv_sr.sweep.cell import FILE_NAME, Cell, State, read_cells
 from igconv_sr.sweep.progress import Progress
 

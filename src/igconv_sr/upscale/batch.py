@@ -16,15 +16,15 @@ from typing import IO
 import torch
 
 from igconv_sr.errors import InputError
-from igconv_sr.files import replacing
 from igconv_sr.functional.paired_size import output_size
+from igconv_sr.inference.enlargement import Enlargement
+from igconv_sr.inference.upscaler import Upscaler
+from igconv_sr.pictures.png_writer import Pixels
+from igconv_sr.pictures.reading import Picture, read_picture, read_stream
+from igconv_sr.pictures.writing import blank, check_format, open_writer, resized
+from igconv_sr.system.files import replacing
+from igconv_sr.upscale.messages import Report
 from igconv_sr.upscale.planning import Job
-from igconv_sr.upscale.png import Pixels
-from igconv_sr.upscale.reading import Picture, read_picture, read_stream
-from igconv_sr.upscale.report import Report
-from igconv_sr.upscale.scales import Enlargement
-from igconv_sr.upscale.upscaler import Upscaler
-from igconv_sr.upscale.writing import blank, check_format, open_writer, resized
 
 _READ_AHEAD = 2
 """Pictures."""

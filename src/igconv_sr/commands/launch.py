@@ -1,0 +1,76 @@
+"""Runs a command under Hydra: one line per user's error, and the command line that further ranks are started with."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
+
+_HYDRA_TRACEBACKS = "HYDRA_FULL_ERROR"
+
+
+class Launch:
+    """One run of a command.
+
+    Args:
+        command: Name of its configuration.
+        overrides: What Hydra is to read.
+    """
+
+    current: "Launch"
+
+    def __init__(self, command: str, overrides: Sequence[str]) -> None:
+        self.command, self.overrides = command, list(overrides)
+        self.started_with = list(sys.argv)
+        self.tracebacks = os.environ.get(_HYDRA_TRACEBACKS) == "1"
+
+    def run(self, main: Callable[[], None]) -> None:
+        """Calls a function decorated by ``hydra.main``."""
+        Launch.current = self
+        # Hydra prints errors in several lines and exits; with this they arrive here.
+        with self._explaining(), _arguments([sys.argv[0], *self.overrides]), _hydra_tracebacks("1"):
+            main()
+
+    @contextlib.contextmanager
+    def job(self) -> Iterator[None]:
+        """Surrounds the job itself: Lightning starts further ranks with ``sys.argv`` as the user gave it."""
+        with self._explaining(), _arguments(self.started_with), _hydra_tracebacks("1" if self.tracebacks else "0"):
+            yield
+
+    @contextlib.contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            from igconv_sr.commands.sentences import explain
+
+            line = None if self.tracebacks else explain(error, self.command, self.overrides)
+            if line is None:
+                raise
+            exit_with(line)
+
+
+@contextlib.contextmanager
+def _hydra_tracebacks(value: str) -> Iterator[None]:
+    before = os.environ.get(_HYDRA_TRACEBACKS, "0")
+    os.environ[_HYDRA_TRACEBACKS] = value
+    try:
+        yield
+    finally:
+        os.environ[_HYDRA_TRACEBACKS] = before
+
+
+@contextlib.contextmanager
+def _arguments(arguments: list[str]) -> Iterator[None]:
+    before, sys.argv = sys.argv, arguments
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+def exit_with(line: str, status: int = 1) -> NoReturn:
+    """Prints one line to standard error and exits."""
+    rank = os.environ.get("LOCAL_RANK", "0")
+    sys.stderr.write(f"igconv-sr: {'' if rank == '0' else f'rank {rank}: '}{line}\n")
+    raise SystemExit(status)

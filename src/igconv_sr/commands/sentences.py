@@ -1,0 +1,123 @@
+"""Turns errors that a user can cause into one line: what is wrong, where, what to do."""
+
+import errno
+import inspect
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from hydra.utils import get_object
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from igconv_sr.commands.config import CONFIG_FOLDER
+from igconv_sr.errors import InputError, NonFiniteError, did_you_mean
+
+_COMPOSITION_ERRORS = (ConfigCompositionException, HydraException, OmegaConfBaseException)
+
+
+def explain(error: BaseException, command: str, arguments: Sequence[str]) -> str | None:
+    """The line to print, or None where the error is ours and deserves its traceback.
+
+    Args:
+        error: What was raised.
+        command: Name of the command, which is also that of its configuration.
+        arguments: Hydra overrides given.
+    """
+    match error:
+        case InputError() | NonFiniteError():
+            # From a worker of a DataLoader it comes with the worker's traceback in front.
+            return str(error).strip().rpartition(f"{type(error).__module__}.{type(error).__name__}: ")[2]
+        case OSError() if error.errno is not None:
+            return _explain_os_error(error)
+        case InstantiationException():
+            return _explain_instantiation(error, command, arguments)
+        case MissingConfigException():
+            return _explain_choice(error)
+        case MissingMandatoryValue():
+            return f"{error.full_key} has no default; give {error.full_key}=…"
+        case OverrideParseException():
+            return f"cannot read {error.override!r}: {_first_line(error)}; lists are [a,b]"
+        case MisconfigurationException():
+            return _first_line(error)
+        case _ if isinstance(error, _COMPOSITION_ERRORS):
+            return _explain_override(_first_line(error), command, arguments)
+        case _:
+            return None
+
+
+def _explain_os_error(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    advice = {
+        errno.ENOSPC: "; free some space, or choose another folder with paths.output_dir=…",
+        errno.EACCES: "; choose another folder, for output with paths.output_dir=…",
+        errno.EPERM: "; choose another folder, for output with paths.output_dir=…",
+        errno.EROFS: "; choose another folder, for output with paths.output_dir=…",
+        errno.ENOTDIR: "; a part of this path is a file: choose another folder, for output with paths.output_dir=…",
+        errno.ENOENT: "; check the path, for output that of paths.output_dir=…",
+    }
+    return f"{where}{error.strerror}{advice.get(error.errno or 0, '')}"
+
+
+def _explain_instantiation(error: InstantiationException, command: str, arguments: Sequence[str]) -> str | None:
+    cause = error.__cause__
+    if cause is not None and (line := explain(cause, command, arguments)) is not None:
+        return line
+    text = str(error)
+    unexpected = re.search(r"unexpected keyword argument '(\w+)'", text)
+    target = re.search(r"target '([\w.]+)'", text)
+    group = re.search(r"full_key: ([\w.]+)", text)
+    if not (unexpected and target and group):
+        return None
+    names = list(inspect.signature(get_object(target[1])).parameters)
+    name = target[1].rpartition(".")[2]
+    return f"{group[1]}.{unexpected[1]}: {name} has no such argument{did_you_mean(unexpected[1], names)}"
+
+
+def _explain_choice(error: MissingConfigException) -> str:
+    group, _, choice = str(error.missing_cfg_file).rpartition("/")
+    options = list(error.options or [])
+    listed = f"; choices: {', '.join(options)}" if options else ""
+    return f"{group}={choice}: there is no such choice{did_you_mean(choice, options)}{listed}"
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0].rstrip(".")
+
+
+def _explain_override(first: str, command: str, arguments: Sequence[str]) -> str:
+    if found := re.search(r"Could not override '([^']+)'", first):
+        key = found[1]
+        known = _known_keys(command, arguments)
+        return f"{key}: there is no such key{did_you_mean(key, known)}; +{key}=… adds a new one"
+    return first
+
+
+def _known_keys(command: str, arguments: Sequence[str]) -> set[str]:
+    """Keys of the configuration that the valid group choices on the command line make."""
+    choices = []
+    for argument in arguments:
+        group, _, choice = argument.partition("=")
+        if (CONFIG_FOLDER / group / f"{choice}.yaml").is_file():
+            choices.append(argument)
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        config = compose(command, overrides=choices)
+    return set(_flatten(OmegaConf.to_container(config, resolve=False)))
+
+
+def _flatten(node: Any, prefix: str = "") -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield f"{prefix}{key}"
+            yield from _flatten(value, f"{prefix}{key}.")

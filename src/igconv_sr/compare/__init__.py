@@ -1,0 +1,1 @@
+"""``igconv-sr compare``: two runs side by side, image by image."""

@@ -1,0 +1,1 @@
+"""Training batches and whole benchmark images, and how their LR versions are made."""

@@ -1,0 +1,129 @@
+"""The LightningDataModules of data sets on disk: which files they are is found by :mod:`igconv_sr.data.sources`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from igconv_sr.data.batches.datamodule import MixedScaleData
+from igconv_sr.data.batches.mixture import Mixture
+from igconv_sr.data.sources.mix import select_mix
+from igconv_sr.data.sources.remote import remote_shards
+from igconv_sr.data.sources.selection import Selection, select, select_folder
+from igconv_sr.data.sources.walk import is_shard, list_images
+
+
+class FolderData(MixedScaleData):
+    """Any folder of images, in any layout: only HR images are trained on.
+
+    Args:
+        name: Name of the data set, as it appears in results.
+        root: The folder.
+        train_folder: Folder of the training images, below ``root``.
+        valid_folder: Folder of the validation images, below ``root``; without it those in folders called ``valid`` or
+            ``val`` are taken, else every tenth training image, at most ten, is kept for validation.
+        crops: Arguments of :class:`MixedScaleData`.
+
+    Raises:
+        InputError: If a folder does not exist or holds too few images.
+    """
+
+    def __init__(
+        self, name: str, root: str, train_folder: str = ".", valid_folder: str | None = None, **crops: Any
+    ) -> None:
+        self.folder = Path(root).expanduser() / train_folder
+        valid = Path(root).expanduser() / valid_folder if valid_folder is not None else None
+        self.selection = select_folder(self.folder, valid)
+        super().__init__(name, self.selection.train, self.selection.valid, lr_files=self.selection.lr_files, **crops)
+
+    def describe(self) -> str:
+        """What is trained and validated on, and notices."""
+        return "\n".join((_line(self.dataset_name, self.folder, self.selection), *self.selection.notices))
+
+
+class RemoteData(MixedScaleData):
+    """Shards that stay behind an address: a crop takes one request for the image it is cut from.
+
+    Args:
+        name: Name of the data set, as it appears in results.
+        root: Address of a folder that holds shards and ``shards.txt``, as ``igconv-sr data shards`` writes them.
+        valid_folder: Folder of the validation images, on this machine.
+        crops: Arguments of :class:`MixedScaleData`.
+
+    Raises:
+        InputError: If the list or the folder does not exist or is empty.
+    """
+
+    def __init__(self, name: str, root: str, valid_folder: str, **crops: Any) -> None:
+        self.root = root
+        super().__init__(name, remote_shards(root), list_images(Path(valid_folder).expanduser()), **crops)
+
+    def describe(self) -> str:
+        """What is trained and validated on."""
+        return (
+            f"Data: {self.dataset_name}, {len(self.train_files):,} shards from {self.root}, "
+            f"{len(self.valid_files)} images for validation"
+        )
+
+
+class PublishedData(MixedScaleData):
+    """A data set of the field: DIV2K, Flickr2K, DF2K, LSDIR or ImageNet.
+
+    Args:
+        name: One of :data:`igconv_sr.data.sources.selection.CHOICES`.
+        root: A folder above it, its own, or that of its HR files.
+        crops: Arguments of :class:`MixedScaleData`.
+
+    Raises:
+        InputError: If it is not found, or if DIV2K's validation images lie among those to train on.
+    """
+
+    def __init__(self, name: str, root: str, **crops: Any) -> None:
+        self.root = Path(root).expanduser()
+        self.selection = select(name, self.root)
+        super().__init__(name, self.selection.train, self.selection.valid, lr_files=self.selection.lr_files, **crops)
+        self.valid_name = self.selection.valid_name or name
+
+    def describe(self) -> str:
+        """What is trained and validated on, and notices."""
+        return "\n".join((_line(self.dataset_name, self.root, self.selection), *self.selection.notices))
+
+
+class MixData(MixedScaleData):
+    """Several data sets, each with its share of the patches.
+
+    Args:
+        mix: See :func:`igconv_sr.data.sources.mix.select_mix`.
+        root: Where sets lie that state no root of their own.
+        crops: Arguments of :class:`MixedScaleData`.
+
+    Raises:
+        InputError: If an entry is wrong or a set is not found.
+    """
+
+    def __init__(self, mix: Mapping[str, Any], root: str | None = None, **crops: Any) -> None:
+        self.mix = select_mix(mix, root)
+        sets = self.mix.sets
+        name = "+".join(f"{each.name}:{each.weight:g}" for each in sets)
+        files = [path for each in sets for path in each.files]
+        super().__init__(name, files, self.mix.valid, lr_files=self.mix.lr_files, **crops)
+        self.valid_name = self.mix.valid_name or name
+        names, counts, weights = zip(*((each.name, len(each.files), each.weight) for each in sets), strict=True)
+        self.mixture = Mixture(names, counts, weights)
+
+    def describe(self) -> str:
+        """What is trained and validated on, and notices."""
+        assert self.mixture is not None
+        shares = ", ".join(
+            f"{each.name} ({len(each.files):,} images, {share:.0%} of the patches)"
+            for each, share in zip(self.mix.sets, self.mixture.probabilities, strict=True)
+        )
+        first = f"Data: {shares}; {len(self.valid_files)} images for validation, {self.mix.valid_source}"
+        return "\n".join((first, *self.mix.notices))
+
+
+def _line(name: str, folder: Path, selection: Selection) -> str:
+    kind = "shards" if is_shard(selection.train[0]) else "images"
+    return (
+        f"Data: {name}, {len(selection.train):,} {kind} from {folder}, {len(selection.valid)} for validation, "
+        f"{selection.valid_source if selection.held_out else f'from {selection.valid_source}'}"
+    )

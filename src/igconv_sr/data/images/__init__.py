@@ -1,0 +1,1 @@
+"""The pixels of many files: decoded once into a store, or kept encoded in shards."""

@@ -1,0 +1,104 @@
+"""Folders of the cache: whole or not there at all, made by one process while others wait."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from igconv_sr.data.sources.remote import RemoteFile
+from igconv_sr.errors import InputError
+from igconv_sr.system.console import say
+
+_PARTIAL = ".partial"
+
+
+def digest_of(files: Sequence[Path | RemoteFile], kind: str) -> str:
+    """Another name as soon as a file is added, changed or removed: of path, size and time of change.
+
+    Args:
+        files: What the folder is made of, in this order.
+        kind: What it is made into, with the version of its format.
+
+    Raises:
+        InputError: If a file does not exist.
+    """
+    digest = hashlib.sha256(f"{kind}\n".encode())
+    # A million files must not take a million objects and system calls more than needed: strings instead of paths,
+    # and files of one folder share its real name.
+    real_folders: dict[str, str] = {}
+    for file in files:
+        if isinstance(file, RemoteFile):
+            digest.update(f"{file}\t{file.identity()}\n".encode())
+            continue
+        path = os.fspath(file)
+        folder, name = os.path.split(path)
+        if folder not in real_folders:
+            real_folders[folder] = os.path.realpath(folder or os.curdir)
+        try:
+            status = os.stat(path)  # noqa: PTH116 (half the time of Path.stat)
+        except FileNotFoundError as error:
+            raise InputError(f"{path} does not exist") from error
+        digest.update(f"{real_folders[folder]}/{name}\t{status.st_size}\t{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def make_once(folder: Path, make: Callable[[Path], None]) -> None:
+    """Makes a folder unless it is there.
+
+    A process that is killed leaves ``<folder>.partial``, where the next one continues; that of another folder is
+    removed. Locks are the system's: they end with the process that holds them.
+
+    Args:
+        folder: What is wanted.
+        make: Fills the folder given to it, which may hold what an earlier process left.
+    """
+    if folder.is_dir():
+        return
+    with _locked(folder):
+        if folder.is_dir():
+            return
+        _remove_leftovers(folder)
+        partial = folder.with_name(folder.name + _PARTIAL)
+        partial.mkdir(exist_ok=True)
+        try:
+            make(partial)
+        except Exception:
+            shutil.rmtree(partial)
+            raise
+        partial.rename(folder)
+
+
+def _lock_file(folder: Path) -> Path:
+    return folder.parent.with_name("locks") / f"{folder.name}.lock"
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    for needed in (folder.parent, _lock_file(folder).parent):
+        needed.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(_lock_file(folder))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say(f"Another process is preparing the same images in {folder.parent}; waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        # Before the release: whoever waits for it finds out, and locks another file.
+        _lock_file(folder).unlink()
+        lock.release()
+
+
+def _remove_leftovers(folder: Path) -> None:
+    for partial in folder.parent.glob(f"*{_PARTIAL}"):
+        other = partial.with_name(partial.name.removesuffix(_PARTIAL))
+        if other == folder:
+            continue
+        with contextlib.suppress(Timeout), FileLock(_lock_file(other), timeout=0):
+            shutil.rmtree(partial)
+            _lock_file(other).unlink()

@@ -1,0 +1,104 @@
+"""Image files below a folder, in the order of their paths; made for trees of a million files."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from igconv_sr.errors import InputError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+SHARD_SUFFIX = ".tar"
+
+
+class HasSuffix(Protocol):
+    """A path, or what has a suffix as one."""
+
+    @property
+    def suffix(self) -> str:
+        """With its dot."""
+        ...
+
+
+class Neighbours(NamedTuple):
+    """Neighbouring image files of one folder; a folder between two files ends a run.
+
+    Attributes:
+        folder: The folder that holds them.
+        parts: Its path below the folder that the walk began at.
+        names: Sorted.
+    """
+
+    folder: str
+    parts: tuple[str, ...]
+    names: list[str]
+
+    def paths(self) -> list[Path]:
+        """The files."""
+        folder = Path(self.folder)
+        return [folder / name for name in self.names]
+
+
+def walk(root: Path, enter: Callable[[tuple[str, ...]], bool] = lambda _: True) -> Iterator[Neighbours]:
+    """All image files below a folder, hidden files and folders left out.
+
+    A file is told from a folder by what the folder's listing says, so that nothing is asked about each file. Links
+    are followed, unless they lead back to a folder above; one that leads nowhere is listed, for reading it to fail.
+
+    Args:
+        root: Where to begin.
+        enter: Whether to look into a folder, by its path below ``root``.
+
+    Yields:
+        Runs in the order of ``sorted(paths)``.
+
+    Raises:
+        InputError: If ``root`` is not a folder.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root} is not a folder; give a folder of images")
+    yield from _walk(str(root), (), (os.path.realpath(root),), enter)
+
+
+def _walk(
+    folder: str, parts: tuple[str, ...], above: tuple[str, ...], enter: Callable[[tuple[str, ...]], bool]
+) -> Iterator[Neighbours]:
+    names: list[str] = []
+    with os.scandir(folder) as listing:
+        entries = sorted((entry for entry in listing if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    for entry in entries:
+        if not entry.is_dir():
+            if entry.name.lower().endswith(IMAGE_SUFFIXES):
+                names.append(entry.name)
+            continue
+        real = os.path.realpath(entry.path) if entry.is_symlink() else f"{above[-1]}{os.sep}{entry.name}"
+        if real in above or not enter((*parts, entry.name)):
+            continue
+        if names:
+            yield Neighbours(folder, parts, names)
+            names = []
+        yield from _walk(entry.path, (*parts, entry.name), (*above, real), enter)
+    if names:
+        yield Neighbours(folder, parts, names)
+
+
+def list_images(folder: Path) -> list[Path]:
+    """All image files below a folder, hidden ones left out, sorted by path.
+
+    Raises:
+        InputError: If the folder does not exist or holds no image.
+    """
+    files = [path for run in walk(folder) for path in run.paths()]
+    if not files:
+        raise InputError(f"no image ({', '.join(s[1:] for s in IMAGE_SUFFIXES)}) in {folder}")
+    return files
+
+
+def is_shard(path: HasSuffix) -> bool:
+    """Whether a file is a shard, many images in one tar file, by its suffix."""
+    return path.suffix.lower() == SHARD_SUFFIX
+
+
+def list_shards(folder: Path) -> list[Path]:
+    """The shards directly in a folder, hidden ones left out, sorted by name."""
+    return sorted(path for path in folder.glob(f"*{SHARD_SUFFIX}") if not path.name.startswith("."))

@@ -1,0 +1,1 @@
+"""``igconv-sr evaluate``: a model scored on benchmarks, printed and drawn."""

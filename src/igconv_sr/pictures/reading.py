@@ -1,0 +1,227 @@
+"""Reading a picture with all that its enlargement is to keep.
+
+- Formats: PNG, JPEG, WebP, TIFF, BMP, GIF; the content says which, not the suffix.
+- Gray stays gray; palettes become RGB; an alpha channel or a transparent colour becomes alpha.
+- CMYK becomes sRGB through its colour profile, or, without one, as inks on white.
+- 16 bits per channel are kept: gray (PNG, TIFF), RGB (PNG, TIFF) and RGB with alpha (PNG). Other pictures of more than
+  8 bits are refused rather than reduced.
+- The EXIF orientation is applied and taken out of the EXIF block, which is kept otherwise; so are colour profiles.
+- Of several pictures in a file (animations, pages) the first is taken, with a remark.
+- More than 178,956,970 pixels are refused, and so is what is empty, cut short, damaged or no picture.
+"""
+
+import io
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from kornia_rs.io import decode_image_png_u16, read_image_tiff_u16
+from PIL import Image, ImageCms, ImageOps
+from PIL.ExifTags import IFD
+from PIL.ExifTags import Base as ExifTag
+from PIL.TiffTags import TAGS_V2
+
+from igconv_sr.errors import InputError
+from igconv_sr.pictures.decoding import explaining
+from igconv_sr.pictures.png_writer import Pixels
+
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+
+_EXPLAINED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, MemoryError)
+"""By :func:`igconv_sr.pictures.decoding.explaining`, or as memory that has run out."""
+
+_TO_MODE = {
+    "1": "L",
+    "P": "RGB",
+    "PA": "RGBA",
+    "La": "LA",
+    "RGBa": "RGBA",
+    "RGBX": "RGB",
+    "YCbCr": "RGB",
+    "CMYK": "RGB",
+}
+
+_DESCRIPTIVE = (
+    ExifTag.ImageDescription, ExifTag.Make, ExifTag.Model, ExifTag.Software, ExifTag.DateTime, ExifTag.Artist,
+    ExifTag.Copyright,
+)  # fmt: skip
+"""What is kept of a TIFF file's tags, most of which say how its pixels are stored."""
+
+_TURNS = {
+    2: lambda p: p[:, ::-1],
+    3: lambda p: p[::-1, ::-1],
+    4: lambda p: p[::-1],
+    5: lambda p: p.swapaxes(0, 1),
+    6: lambda p: p.swapaxes(0, 1)[:, ::-1],
+    7: lambda p: p.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda p: p.swapaxes(0, 1)[::-1],
+}
+"""What brings a picture upright, by its EXIF orientation."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, upright.
+
+    Attributes:
+        pixels: (H,W,C).
+        icc_profile: Colour profile, or None.
+        exif: EXIF block without orientation, or None.
+        remark: What the user should know, or empty.
+    """
+
+    pixels: Pixels
+    icc_profile: bytes | None = None
+    exif: bytes | None = None
+    remark: str = ""
+
+
+def read_picture(path: Path, name: str) -> Picture:
+    """Reads a file.
+
+    Args:
+        path: The file.
+        name: What an error calls it.
+
+    Raises:
+        InputError: If it is refused by one of the rules above.
+    """
+    if path.is_dir():
+        raise InputError(f"{name} is a folder")
+    with explaining(name), path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            raise InputError("is empty")
+        # Not by way of the path, which Pillow would keep open, or look at the suffix of.
+        with Image.open(file, formats=_FORMATS) as image:
+            try:
+                return _read(image, path)
+            except _EXPLAINED:
+                raise
+            except Exception as error:  # whatever else a damaged file makes Pillow's readers raise
+                raise InputError(f"cannot be decoded ({error!r})") from error
+
+
+def read_stream(stream: IO[bytes], name: str) -> Picture:
+    """As :func:`read_picture`, of what a stream holds; no file with a name is made of it."""
+    with tempfile.TemporaryFile() as file:
+        shutil.copyfileobj(stream, file, 2**20)
+        file.flush()
+        return read_picture(Path(f"/dev/fd/{file.fileno()}"), name)
+
+
+def _read(image: Image.Image, path: Path) -> Picture:
+    kind = image.format
+    remark = "the first of several pictures" if kind in ("GIF", "WEBP", "PNG", "TIFF") and _count(image) > 1 else ""
+    profile = image.info.get("icc_profile")
+    # First, as Pillow forgets it once it has loaded the picture, which looking for EXIF may do.
+    bits, raw_mode = _bits(image), _raw_mode(image)
+    exif, orientation = _exif(image)
+    if bits > 8 and image.mode not in ("I;16", "I;16B", "I;16L"):
+        pixels: Pixels = _deep_colour(image, path, bits, raw_mode)
+        return Picture(np.ascontiguousarray(_TURNS.get(orientation, lambda p: p)(pixels)), profile, exif, remark)
+    if image.mode.startswith("I;16") and _tag(image, "PhotometricInterpretation") == 0:
+        raise InputError("holds 16-bit gray with 0 for white; save it with 0 for black")
+    ImageOps.exif_transpose(image, in_place=True)
+    image.load()
+    if image.mode.startswith("I;16"):
+        if "transparency" in image.info:
+            raise InputError("holds 16-bit gray with a transparent shade; save it without, or with 8 bits")
+        return Picture(np.asarray(image).astype(np.uint16)[..., None], profile, exif, remark)
+    if image.mode == "CMYK" and profile:
+        return Picture(_through_profile(image, profile), _srgb(), exif, remark)
+    pixels = to_pixels(image)
+    return Picture(pixels, None if image.mode == "CMYK" else profile, exif, remark)
+
+
+def to_pixels(image: Image.Image) -> Pixels:
+    """(H,W,C) of a picture in memory: 8 bits, or 16 for ``I;16``.
+
+    Raises:
+        InputError: If its mode is none that can be enlarged.
+    """
+    mode = _TO_MODE.get(image.mode, image.mode)
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)[..., None]
+    if mode not in ("L", "LA", "RGB", "RGBA"):
+        kind = {"F": "floating-point", "I": "32-bit or signed"}.get(image.mode, image.mode)
+        raise InputError(f"holds {kind} values; save it as gray or RGB with 8 or 16 bits per channel")
+    if "transparency" in image.info:
+        mode = {"L": "LA", "RGB": "RGBA"}.get(mode, mode)
+    pixels = np.array(image.convert(mode))
+    return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def _count(image: Image.Image) -> int:
+    return getattr(image, "n_frames", 1)
+
+
+def _tag(image: Image.Image, name: str) -> object:
+    tags = getattr(image, "tag_v2", {})
+    return tags.get(next(number for number, tag in TAGS_V2.items() if tag.name == name))
+
+
+def _bits(image: Image.Image) -> int:
+    if image.format == "TIFF":
+        stated = _tag(image, "BitsPerSample") or (1,)
+        return max(stated) if isinstance(stated, tuple) else int(str(stated))
+    return 16 if ";16" in _raw_mode(image) else 8
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """How the file holds its pixels, in Pillow's words: ``RGB;16B``."""
+    return " ".join(str(tile.args) for tile in getattr(image, "tile", ()))
+
+
+def _deep_colour(image: Image.Image, path: Path, bits: int, raw_mode: str) -> Pixels:
+    """16-bit colour, which Pillow has no mode for."""
+    form = image.mode.lower()
+    gray_alpha = image.format == "PNG" and "LA" in raw_mode
+    supported = ("rgb", "rgba") if image.format == "PNG" else ("rgb",)
+    planes_apart = image.format == "TIFF" and _tag(image, "PlanarConfiguration") == 2
+    if form not in supported or gray_alpha or planes_apart or "transparency" in image.info or bits != 16:
+        raise InputError(
+            "holds more than 8 bits per channel in a form that is not read; save it as 16-bit gray, RGB or RGBA PNG"
+        )
+    try:
+        if image.format == "PNG":
+            found = decode_image_png_u16(path.read_bytes(), (image.height, image.width), form)
+        else:
+            found = read_image_tiff_u16(str(path), form)
+    except Exception as error:  # whatever a damaged file raises in there
+        raise InputError(f"cannot be decoded ({error})") from error
+    pixels: Pixels = np.asarray(found)
+    return pixels
+
+
+def _exif(image: Image.Image) -> tuple[bytes | None, int]:
+    """The EXIF block without orientation, sizes and thumbnail; and the orientation."""
+    found, kept = image.getexif(), Image.Exif()
+    orientation = int(found.get(ExifTag.Orientation, 1))
+    for tag, value in found.items():
+        if tag not in (ExifTag.Orientation, IFD.Exif, IFD.GPSInfo) and (image.format != "TIFF" or tag in _DESCRIPTIVE):
+            kept[tag] = value
+    for part in (IFD.Exif, IFD.GPSInfo):
+        if tags := dict(found.get_ifd(part)):
+            for stale in (ExifTag.ExifImageWidth, ExifTag.ExifImageHeight):
+                tags.pop(stale, None)
+            kept[part] = tags
+    return (kept.tobytes().removeprefix(b"Exif\0\0") if len(kept) else None), orientation
+
+
+def _through_profile(image: Image.Image, profile: bytes) -> Pixels:
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        target = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise InputError(f"holds a colour profile that cannot be used ({error})") from error
+    assert converted is not None
+    return np.array(converted)
+
+
+def _srgb() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -1,0 +1,121 @@
+"""Writing an enlarged picture: PNG row by row, JPEG and WebP once all rows are there."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from igconv_sr.errors import InputError
+from igconv_sr.pictures.png_writer import LARGEST_SIDE, Pixels, PngWriter
+
+_LARGEST = {"png": LARGEST_SIDE, "jpg": 65500, "webp": 16383}
+"""Pixels of a side."""
+
+_ON_DISK = 256 * 2**20
+"""Bytes; a larger picture lies in a temporary file beside its output until it is complete."""
+
+_QUALITY = {"jpg": {"quality": 95, "subsampling": 0}, "webp": {"quality": 95}}
+
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+class Writer(Protocol):
+    """Takes a picture from top to bottom."""
+
+    def write(self, rows: Pixels) -> None:
+        """Adds (h,W,C)."""
+
+    def close(self) -> None:
+        """Ends the picture."""
+
+
+def check_format(form: str, size: tuple[int, int], pixels: Pixels) -> None:
+    """Refuses what a format cannot hold, before anything is computed.
+
+    Args:
+        form: One of :data:`igconv_sr.upscale.planning.FORMATS`.
+        size: Height and width of the result.
+        pixels: What is to be enlarged.
+
+    Raises:
+        InputError: If there is such a thing.
+    """
+    if max(size) > _LARGEST[form]:
+        raise InputError(f"would have {size[1]}×{size[0]} pixels, and {form} holds {_LARGEST[form]} at most; use png")
+    if form != "png" and pixels.dtype != np.uint8:
+        raise InputError(f"has 16 bits per channel, and {form} holds 8; use --format png")
+    if form == "jpg" and pixels.shape[2] in (2, 4) and (pixels[..., -1] < 255).any():
+        raise InputError("has transparent parts, and jpg holds none; use --format png or webp")
+
+
+def open_writer(
+    file: IO[bytes],
+    form: str,
+    size: tuple[int, int],
+    pixels: Pixels,
+    icc_profile: bytes | None,
+    exif: bytes | None,
+    folder: Path,
+) -> Writer:
+    """What writes a picture of the kind of ``pixels`` into an open file."""
+    channels = pixels.shape[2]
+    if form == "png":
+        return PngWriter(file, size, channels, 8 * pixels.itemsize, icc_profile, exif)
+    options = _QUALITY[form] | {"icc_profile": icc_profile} | ({"exif": b"Exif\0\0" + exif} if exif else {})
+    pillow_format = {"jpg": "JPEG", "webp": "WEBP"}[form]
+    return Canvas((*size, channels), folder, lambda image: _save(image, file, pillow_format, options))
+
+
+def _save(image: Image.Image, file: IO[bytes], pillow_format: str, options: Mapping[str, object]) -> None:
+    if pillow_format == "JPEG" and image.mode in ("LA", "RGBA"):
+        image = image.convert(image.mode[:-1])  # opaque throughout, as was checked
+    image.save(file, pillow_format, **options)
+
+
+class Canvas:
+    """A picture that is complete before it is used.
+
+    Args:
+        shape: H, W and C.
+        folder: Where a large one lies meanwhile.
+        done: Given the picture when it is complete.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], folder: Path, done: Callable[[Image.Image], None]) -> None:
+        self.pixels = blank(shape, np.dtype(np.uint8), folder)
+        self._row, self._done = 0, done
+
+    def write(self, rows: Pixels) -> None:
+        """Adds (h,W,C) uint8."""
+        self.pixels[self._row : self._row + rows.shape[0]] = rows
+        self._row += rows.shape[0]
+
+    def close(self) -> None:
+        """Hands the picture over."""
+        channels = self.pixels.shape[2]
+        pixels = self.pixels[..., 0] if channels == 1 else self.pixels
+        self._done(Image.fromarray(pixels, _MODES[channels]) if channels != 2 else Image.fromarray(pixels, "LA"))
+
+
+def blank(shape: tuple[int, int, int], dtype: np.dtype[np.generic], folder: Path) -> npt.NDArray[np.generic]:
+    """An array, in a nameless file of the folder if it is large."""
+    if np.prod(shape) * dtype.itemsize <= _ON_DISK:
+        return np.empty(shape, dtype)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return np.memmap(file, dtype, "w+", shape=shape)
+
+
+def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """(H,W,C) brought to another height and width by bicubic interpolation, antialiased, channel by channel."""
+    height, width = size
+    result = np.empty((height, width, pixels.shape[2]), pixels.dtype)
+    whole = np.issubdtype(pixels.dtype, np.integer)
+    for channel in range(pixels.shape[2]):
+        plane = Image.fromarray(np.ascontiguousarray(pixels[..., channel], np.float32))
+        values = np.asarray(plane.resize((width, height), Image.Resampling.BICUBIC))
+        result[..., channel] = np.clip(values + 0.5 if whole else values, 0, np.iinfo(pixels.dtype).max if whole else 1)
+    return result

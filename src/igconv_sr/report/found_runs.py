@@ -1,0 +1,156 @@
+"""Finds runs below folders and reads what they have written."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from igconv_sr.compare.differences import ImageKey
+from igconv_sr.errors import InputError
+from igconv_sr.runs.files import Line, Row, read_csv
+from igconv_sr.runs.results import COLUMNS, FILE_NAME, IMAGE_END, IMAGE_START, MEASURES, MORE_MEASURES, PER_IMAGE
+from igconv_sr.runs.trainings import Training, read_training
+
+EFFICIENCY = "efficiency.csv"
+_EFFICIENCY_COLUMNS = (
+    *("model", "upsampler", "scale", "params", "latency_ms", "peak_memory_mib"),
+    *("device", "threads", "height", "width", "commit"),
+)
+_NEVER_RUNS = ("checkpoints", "metrics", "wandb", "tensorboard", "figures")
+_SOURCE = ("model", "upsampler", "fgrep", "params", "train_data", "steps", "seed", "protocol", "checkpoint", "commit")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-(\d\d)")
+
+BenchmarkAtScale = tuple[str, float]
+"""Benchmark and scale."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one evaluation of one model by one protocol gave.
+
+    Attributes:
+        folder: Where it stands.
+        source: The columns that say what was evaluated.
+        training: Where the model comes from; None if that is not known, or bicubic.
+        means: By benchmark and scale.
+        images: By image; empty where only means were kept.
+    """
+
+    folder: Path
+    source: Row
+    training: Training | None
+    means: dict[BenchmarkAtScale, Row] = field(default_factory=dict)
+    images: dict[ImageKey, Row] = field(default_factory=dict)
+
+    @property
+    def date(self) -> str:
+        """When it was made, as the sweep or the folder's name says."""
+        if self.training and self.training.folder.resolve() == self.folder.resolve() and self.training.cell:
+            return str(self.training.cell.get("ended") or self.training.cell.get("started") or "")
+        found = _TIME.search(str(self.folder))
+        return f"{found[1]} {found[2]}:{found[3]}:{found[4]}" if found else ""
+
+
+@dataclass
+class Runs:
+    """All that was found.
+
+    Attributes:
+        measured: What was evaluated.
+        trainings: Folders of trainings, finished or not.
+        efficiency: Rows of ``efficiency.csv``.
+        skipped: What was left out, and why.
+    """
+
+    measured: list[Measured] = field(default_factory=list)
+    trainings: list[Training] = field(default_factory=list)
+    efficiency: list[Row] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    @cached_property
+    def unfinished(self) -> list[Training]:
+        """Trainings without results."""
+        return [training for training in self.trainings if not training.has_results or training.state != "finished"]
+
+
+def read_runs(folders: Sequence[Path]) -> Runs:
+    """Reads every run in or below the folders, each once, in the order of their paths.
+
+    Raises:
+        InputError: If a folder does not exist or a file is damaged.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"runs: {folder} is no folder; give folders of runs, or folders above them")
+    runs, trainings = Runs(), dict[Path, Training]()
+    places = list(_walk(folders))
+    for folder, files in places:
+        if {"config.yaml", "cell.json"} & files and (training := read_training(folder)):
+            trainings[folder.resolve()] = training
+    # Stages are parts of a training; what the last one leaves stands in the folder of the whole too.
+    parts = {part.folder.resolve() for training in trainings.values() for part in training.stages}
+    trainings = {folder: training for folder, training in trainings.items() if folder not in parts}
+    for folder, files in places:
+        if folder.resolve() in parts:
+            continue
+        if FILE_NAME in files:
+            runs.measured += _read_results(folder, trainings, runs.skipped)
+        if EFFICIENCY in files:
+            runs.efficiency += [line.row for line in _read_efficiency(folder / EFFICIENCY)]
+    runs.trainings = sorted(trainings.values(), key=lambda training: str(training.folder))
+    return runs
+
+
+def _walk(folders: Sequence[Path]) -> Iterator[tuple[Path, set[str]]]:
+    seen: set[Path] = set()
+    for top in folders:
+        for folder, below, files in os.walk(top):
+            below[:] = sorted(name for name in below if name not in _NEVER_RUNS and not name.startswith("."))
+            if (here := Path(folder).resolve()) not in seen:
+                seen.add(here)
+                yield Path(folder), set(files)
+
+
+def _read_results(folder: Path, trainings: dict[Path, Training], skipped: list[str]) -> list[Measured]:
+    measures = (*MEASURES, *MORE_MEASURES)
+    numbers = ("scale", "images", "params", "steps")
+    found: dict[tuple[str, ...], Measured] = {}
+    for _, row in read_csv(folder / FILE_NAME, COLUMNS, numbers, measures):
+        key = tuple(row[name] for name in _SOURCE)
+        if key not in found:
+            source = dict(zip(_SOURCE, key, strict=True))
+            found[key] = Measured(folder, source, _training_of(folder, source, trainings))
+        found[key].means[row["benchmark"], float(row["scale"])] = row
+    per_image = folder / PER_IMAGE
+    if per_image.is_file():
+        needed = [name for name in (*IMAGE_START, *IMAGE_END) if name != "ssim_rgb"]
+        for _, row in read_csv(per_image, needed, ("scale",), measures):
+            if (measured := found.get(tuple(row[name] for name in _SOURCE))) is None:
+                skipped.append(f"{per_image} holds rows of {row['model']} that {FILE_NAME} beside it does not.")
+            else:
+                measured.images[row["benchmark"], float(row["scale"]), row["image"]] = row
+    else:
+        skipped.append(f"{folder} holds no {PER_IMAGE}: its means stand in the tables, but not among the differences.")
+    return list(found.values())
+
+
+def _training_of(folder: Path, source: Row, trainings: dict[Path, Training]) -> Training | None:
+    """The run that the weights lie in; also where that is not below the folders given."""
+    if not source["checkpoint"]:
+        return None
+    weights = Path(source["checkpoint"])
+    for place in (folder, weights.parent, weights.parent.parent):
+        here = place.resolve()
+        if here not in trainings and (place / "config.yaml").is_file() and (training := read_training(place)):
+            trainings[here] = training
+        training = trainings.get(here)
+        if training and training.config and str(training.config.get("seed")) == source["seed"]:
+            return training
+    return None
+
+
+def _read_efficiency(path: Path) -> list[Line]:
+    numbers = ("scale", "params", "height", "width")
+    return read_csv(path, _EFFICIENCY_COLUMNS, numbers, ("latency_ms", "peak_memory_mib", "threads", "folded_params"))

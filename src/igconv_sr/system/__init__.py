@@ -1,0 +1,1 @@
+"""Files, locks, the terminal and memory: what knows nothing of super-resolution."""

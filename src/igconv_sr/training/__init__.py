@@ -1,0 +1,1 @@
+"""``igconv-sr train``: one network for all scales, and what surrounds its steps."""

@@ -1,0 +1,42 @@
+"""Which checkpoints a training keeps."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from igconv_sr.runs.logged_names import VALID_MEAN, valid_score
+
+LAST = "last"
+
+
+def checkpoints(folder: Path, scales: Sequence[float], every_n_steps: int) -> list[ModelCheckpoint]:
+    """The newest (``last``), the best of each scale (``best_x2`` …) and the best by the mean (``best_mean``).
+
+    Args:
+        folder: Where they are written.
+        scales: Scales of the training.
+        every_n_steps: Optimiser steps between two writings of ``last``.
+    """
+    last = ModelCheckpoint(
+        folder,
+        LAST,
+        every_n_train_steps=every_n_steps,
+        save_top_k=1,
+        save_on_train_epoch_end=False,
+        enable_version_counter=False,
+    )
+    monitors = {f"x{scale:g}": valid_score("psnr_y", scale) for scale in scales} | {"mean": VALID_MEAN}
+    best = [
+        ModelCheckpoint(
+            folder,
+            f"best_{name}",
+            monitor=monitored,
+            mode="max",
+            save_top_k=1,
+            auto_insert_metric_name=False,
+            enable_version_counter=False,
+        )
+        for name, monitored in monitors.items()
+    ]
+    return [last, *best]

@@ -1,0 +1,280 @@
+"""``igconv-sr train``: trains one network for all scales, then shows what it is worth."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.utils import get_class, instantiate
+from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import LearningRateMonitor
+from lightning.pytorch.strategies import DDPStrategy
+from omegaconf import DictConfig, OmegaConf
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from igconv_sr.commands.config import CONFIG_FOLDER
+from igconv_sr.commands.launch import Launch
+from igconv_sr.data import Benchmark, MixedScaleData, find_benchmarks
+from igconv_sr.errors import InputError, NonFiniteError
+from igconv_sr.evaluation.benchmarks import check_distinct, evaluate
+from igconv_sr.evaluation.printed_tables import print_gains
+from igconv_sr.evaluation.side_by_side import save_side_by_side
+from igconv_sr.inference.settings import Inference
+from igconv_sr.metrics import STANDARD, mean_scores
+from igconv_sr.network import Bicubic, SRNet
+from igconv_sr.runs.results import source, write_results
+from igconv_sr.runs.run_configuration import save_configuration
+from igconv_sr.system.console import quieten, say
+from igconv_sr.training.acceleration import accelerate
+from igconv_sr.training.callbacks import (
+    LAST,
+    GracefulStop,
+    ImagePanels,
+    MovingAverage,
+    ScaleSteps,
+    StepFile,
+    StepProgress,
+    StepSeed,
+    TimeLimit,
+    TrainingCost,
+    TrainingSettings,
+    ValidationScores,
+    checkpoints,
+)
+from igconv_sr.training.callbacks.cost import FILE_NAME as COST
+from igconv_sr.training.final_log import log_final
+from igconv_sr.training.optim import learning_rate_schedule
+from igconv_sr.training.resume import check_continuing, settings_of
+from igconv_sr.training.stages import train_in_stages
+from igconv_sr.training.task import SuperResolution
+from igconv_sr.weights.card import ModelCard
+from igconv_sr.weights.checkpoint import AtomicCheckpointIO, load_with_card, save_safetensors
+from igconv_sr.weights.initial_weights import start_from
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
+def main(config: DictConfig) -> None:
+    """Trains by a composed configuration."""
+    with Launch.current.job():
+        _check(config)
+        if config.stages is None:
+            train(config)
+        else:
+            train_in_stages(config)
+
+
+def train(config: DictConfig) -> None:
+    """Trains, evaluates on images not trained on, and writes everything into ``paths.output_dir``.
+
+    Raises:
+        InputError: If the configuration asks for something impossible.
+        NonFiniteError: If the loss or the weights became NaN or infinite.
+    """
+    quieten()
+    folder = Path(config.paths.output_dir)
+    limit = None if config.trainer.max_time is None else TimeLimit(config.trainer.max_time)
+    seed_everything(config.seed, workers=True, verbose=False)
+    data: MixedScaleData = instantiate(config.data)
+    benchmarks = _benchmarks(config, data)
+    say(data.describe())
+    card = make_card(config, data)
+    last = folder / "checkpoints" / f"{LAST}.ckpt"
+    resume = last if config.ckpt_path == LAST else config.ckpt_path
+    settings = settings_of(config, data)
+    if resume is not None:
+        check_continuing(Path(resume), card, settings, config.trainer.max_steps, in_its_folder=resume == last)
+    net = card.build()
+    inference = Inference(tile=config.tile, tile_overlap=config.tile_overlap)
+    inference.wrap(net)  # tells a wrong size of tiles before the training
+    if config.weights is not None and config.ckpt_path is None:
+        start_from(net, card, config.weights)
+    task = SuperResolution(
+        net,
+        card,
+        instantiate(config.loss),
+        instantiate(config.optim.optimizer),
+        _schedule(config, limit),
+        config.trainer.log_every_n_steps,
+        inference,
+    )
+    trainer = make_trainer(config, data, net, folder, settings, limit)
+    _announce(card, net, data, trainer)
+    if trainer.is_global_zero:
+        _save_config(config, folder, trainer)
+    try:
+        trainer.fit(task, data, ckpt_path=resume, weights_only=True)
+    except NonFiniteError as error:
+        kept = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint had been written yet"
+        raise NonFiniteError(f"{error}; {kept}") from error
+    _finish(trainer, data, benchmarks, folder, inference)
+
+
+def _benchmarks(config: DictConfig, data: MixedScaleData) -> list[Benchmark]:
+    """The validation images and the benchmarks asked for; a mistake in these is told before the training."""
+    further = [found for folder in config.benchmarks for found in find_benchmarks(Path(folder).expanduser())]
+    benchmarks = [data.benchmark, *further]
+    check_distinct(benchmarks, data.scales)
+    return benchmarks
+
+
+def _check(config: DictConfig) -> None:
+    for key, value, least in (("seed", config.seed, 0), ("trainer.max_steps", config.trainer.max_steps, 1)):
+        if not isinstance(value, int) or value < least:
+            raise InputError(f"{key}={value} must be a whole number of {least} or more")
+    if config.ckpt_path not in (None, LAST) and not Path(config.ckpt_path).is_file():
+        raise InputError(f"ckpt_path={config.ckpt_path} does not exist; ckpt_path=last continues the newest run")
+    if config.ckpt_path not in (None, LAST) and config.stages is not None:
+        raise InputError("ckpt_path: a training in stages continues with ckpt_path=last; weights= starts one anew")
+    folder = Path(config.paths.output_dir)
+    runs = [folder / str(name) for name in config.stages] if isinstance(config.stages, DictConfig) else [folder]
+    last = [run / "checkpoints" / f"{LAST}.ckpt" for run in runs]
+    is_begun = any(path.is_file() for path in last)
+    if config.ckpt_path == LAST and not is_begun:
+        raise InputError(f"ckpt_path=last: there is no {last[0]} to continue; leave ckpt_path out to start anew")
+    if config.ckpt_path != LAST and is_begun:
+        raise InputError(
+            f"{config.paths.output_dir} already holds a training; continue it with ckpt_path=last, or choose another "
+            "paths.output_dir"
+        )
+    if config.model.get("_target_") == f"{Bicubic.__module__}.{Bicubic.__name__}":
+        raise InputError("model=bicubic has nothing to train; evaluate it: igconv-sr evaluate model=bicubic")
+
+
+def make_card(config: DictConfig, data: MixedScaleData) -> ModelCard:
+    """What checkpoints say of the network of a configuration."""
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    for part in ("model", "upsampler"):
+        get_class(plain[part]["_target_"])  # a class of the user's own has to be imported to be trusted
+    return ModelCard(
+        encoder=plain["model"],
+        upsampler=plain["upsampler"],
+        scales=list(data.scales),
+        model=plain["run"]["model"],
+        upsampler_name=plain["run"]["upsampler"],
+        train_data=data.train_data,
+        seed=plain["seed"],
+    )
+
+
+def make_trainer(
+    config: DictConfig,
+    data: MixedScaleData,
+    net: SRNet,
+    folder: Path,
+    trained_with: Mapping[str, Any],
+    limit: TimeLimit | None = None,
+) -> Trainer:
+    """The trainer of a configuration, with all that a training calls, writing into a folder.
+
+    Args:
+        config: Of the training.
+        data: Of the training.
+        net: What is trained.
+        folder: Of the run.
+        trained_with: Settings that every checkpoint keeps.
+        limit: Ends the training before its last step.
+    """
+    settings: Any = OmegaConf.to_container(config.trainer, resolve=True)
+    shared = net.upsampler.shared_across_scales
+    if settings["strategy"] == "ddp":
+        # A head per scale gets no gradient from a batch without that scale.
+        settings["strategy"] = DDPStrategy(find_unused_parameters=not shared)
+    every_n_steps, compiled = settings.pop("checkpoint_every_n_steps"), settings.pop("compile")
+    del settings["max_time"]  # its timer stands before the callbacks that save at the last step
+    trainer: Trainer = instantiate(
+        settings,
+        callbacks=[
+            *([] if limit is None else [limit]),
+            *_callbacks(config, data, folder / "checkpoints", every_n_steps),
+            TrainingSettings(trained_with),
+        ],
+        logger=[instantiate(logger) for logger in config.logger.values()],
+        plugins=[AtomicCheckpointIO()],
+        default_root_dir=str(folder),
+        max_epochs=-1,
+        check_val_every_n_epoch=None,
+        use_distributed_sampler=False,
+        enable_model_summary=False,
+    )
+    accelerate(net, trainer, compiled)
+    accumulate = data.accumulate(trainer.world_size)
+    trainer.accumulate_grad_batches = accumulate
+    if isinstance(trainer.val_check_interval, int):
+        trainer.val_check_interval *= accumulate
+    return trainer
+
+
+def _schedule(config: DictConfig, limit: TimeLimit | None) -> Callable[[Optimizer], LRScheduler]:
+    """That of the configuration; the one of this package also fits into a limited time."""
+    schedule: partial[LRScheduler] = instantiate(config.optim.scheduler)
+    return (
+        schedule
+        if limit is None or schedule.func is not learning_rate_schedule
+        else partial(schedule, time_gone=limit.share)
+    )
+
+
+def _callbacks(config: DictConfig, data: MixedScaleData, folder: Path, every_n_steps: int) -> list[Callback]:
+    callbacks: list[Callback] = [
+        TrainingCost(),
+        StepProgress(),
+        StepFile(folder.parent),
+        StepSeed(config.seed),
+        ScaleSteps(),
+        LearningRateMonitor("step"),
+        ImagePanels(),
+        *checkpoints(folder, data.scales, every_n_steps),
+        GracefulStop(folder / f"{LAST}.ckpt"),
+    ]
+    if config.optim.ema_decay is not None:
+        callbacks.insert(0, MovingAverage(config.optim.ema_decay))
+    callbacks.insert(0, ValidationScores())
+    return callbacks
+
+
+def _announce(card: ModelCard, net: SRNet, data: MixedScaleData, trainer: Trainer) -> None:
+    params = sum(parameter.numel() for parameter in net.parameters())
+    scales = ", ".join(f"×{scale:g}" for scale in data.scales)
+    devices = f"{trainer.world_size} × {type(trainer.accelerator).__name__.removesuffix('Accelerator')}"
+    made = "" if data.train_data == data.dataset_name else f" made by {data.degradation_name}"
+    say(f"Model: {card.model} + {card.upsampler_name}, {params:,} parameters, for {scales}")
+    say(
+        f"Steps: {trainer.max_steps} of {data.global_batch_size} patches of {data.lr_patch_size}×{data.lr_patch_size} "
+        f"LR pixels{made}, on {devices}"
+    )
+
+
+def _save_config(config: DictConfig, folder: Path, trainer: Trainer) -> None:
+    save_configuration(config, folder)
+    for logger in trainer.loggers:
+        plain: Any = OmegaConf.to_container(config, resolve=True)
+        logger.log_hyperparams(plain)
+
+
+def _finish(
+    trainer: Trainer, data: MixedScaleData, benchmarks: Sequence[Benchmark], folder: Path, inference: Inference
+) -> None:
+    """Evaluates the (averaged) weights of the last step and writes what a user looks at."""
+    last = folder / "checkpoints" / f"{LAST}.ckpt"
+    net, card = load_with_card(last)
+    protocol = STANDARD.marked(inference.marks)
+    scores = evaluate(net, benchmarks, data.scales, trainer, protocol, inference)
+    bicubic = evaluate(Bicubic(), benchmarks, data.scales, trainer, protocol, inference)
+    if not trainer.is_global_zero:
+        return
+    net = net.cpu()
+    weights, picture = folder / "model.safetensors", folder / "side_by_side.png"
+    save_safetensors(net, card, weights)
+    params = sum(parameter.numel() for parameter in net.parameters())
+    made_by = source(card, params, protocol.name, str(last))
+    write_results(scores, made_by, benchmarks, folder)
+    save_side_by_side(net, data.benchmark, data.scales, picture, inference)
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set out of mypy's sight
+    cost = next(callback.cost for callback in callbacks if isinstance(callback, TrainingCost))
+    cost.write(folder)
+    log_final(trainer, net, benchmarks, scores, bicubic, cost, folder)
+    print_gains(made_by.title, protocol.name, mean_scores(scores), mean_scores(bicubic))
+    say(f"Checkpoint   {last}\nWeights      {weights}\nSide by side {picture}\nCost         {folder / COST}")
+    say(f"Results in {folder}")

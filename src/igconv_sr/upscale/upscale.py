@@ -1,0 +1,105 @@
+"""``igconv-sr upscale``: picture files to larger picture files."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+
+from igconv_sr.commands.flags import FlagParser
+from igconv_sr.errors import InputError
+from igconv_sr.inference.enlargement import Enlargement
+from igconv_sr.scale import parse_scale
+from igconv_sr.upscale.planning import FORMATS, plan
+from igconv_sr.weights.packaged import default_weights, find_weights
+
+_SCALE = Fraction(2)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Enlarges the pictures.
+
+    Raises:
+        InputError: If weights, output or device are wrong; what is wrong with single pictures is told at the end.
+        SystemExit: With 1 if a picture failed.
+    """
+    options = _parser().parse_args(arguments)
+    sized = options.width is not None or options.height is not None
+    enlargement = Enlargement(options.scale if options.scale or sized else _SCALE, options.width, options.height)
+    named = None if options.weights is None else find_weights(options.weights)
+    jobs = plan(options.inputs, options.output, enlargement.mark, options.format)
+    to_stdout = any(job.target is None for job in jobs)
+    if to_stdout and sys.stdout.isatty():
+        raise InputError("the picture would go to this terminal; give -o FILE, or redirect standard output")
+    # Not before the flags are known to be right: torch takes seconds.
+    from igconv_sr.inference.device import choose_device
+    from igconv_sr.inference.upscaler import Upscaler
+    from igconv_sr.system.console import quieten
+    from igconv_sr.upscale.batch import Batch
+    from igconv_sr.upscale.messages import Report
+    from igconv_sr.weights.checkpoint import load
+
+    quieten()
+    device = choose_device(options.device)
+    default = default_weights(device.type)
+    net = load(named or default.path)
+    with Report(len(jobs), to_stdout) as report:
+        if named is None:
+            report.say(default.remark)
+        upscaler = Upscaler(net, device, options.tile, options.ensemble, options.precision == "half", report.say)
+        Batch(upscaler, enlargement, report, options.overwrite).run(jobs)
+    report.summary()
+    if report.failures:
+        raise SystemExit(1)
+
+
+def _parser() -> FlagParser:
+    parser = FlagParser(
+        "upscale",
+        "Enlarges pictures by a model. Alpha is enlarged by bicubic interpolation, gray stays gray, 16 bits stay 16 "
+        "bits (png), colour profiles and EXIF are kept; the EXIF orientation is applied.",
+    )
+    parser.add_argument(
+        "inputs", nargs="+", metavar="IN", help="files, folders (without their subfolders), 'patterns/**/*.jpg', or -"
+    )
+    parser.add_argument(
+        "-o",
+        dest="output",
+        metavar="OUT",
+        help="folder, a file for a single picture, or - (default: NAME_x2.png beside each input; - gives -)",
+    )
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--scale", type=_scale, metavar="R", help="3, 2.5 or 22/7 (default: 2)")
+    size.add_argument("--width", type=_pixels, metavar="PIXELS", help="of the result; the height follows")
+    size.add_argument("--height", type=_pixels, metavar="PIXELS", help="of the result; the width follows")
+    parser.add_model()
+    parser.add_argument(
+        "--precision", choices=("single", "half"), default="single", help="half is faster where the device has it"
+    )
+    parser.add_argument(
+        "--tile",
+        type=_tile,
+        default=None,
+        metavar="auto|N",
+        help="compute in squares of N input pixels (default: auto, from the free memory)",
+    )
+    parser.add_argument("--ensemble", action="store_true", help="average over flips and turns: 8 times the time")
+    parser.add_argument("--format", choices=FORMATS, help="of the results (default: png)")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    return parser
+
+
+def _scale(text: str) -> object:
+    try:
+        return parse_scale(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _pixels(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pixels")
+    return int(text)
+
+
+def _tile(text: str) -> int | None:
+    return None if text == "auto" else _pixels(text)

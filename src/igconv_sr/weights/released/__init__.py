@@ -1,0 +1,1 @@
+"""The layout of the authors' releases: keys, buffers and shapes of their weights."""

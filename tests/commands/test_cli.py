@@ -1,0 +1,166 @@
+"""The command line: what is announced, and one clear line for each mistake a user can make."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from command_line import photographs
+from conftest import shared
+from igconv_sr.commands import cli
+
+
+@pytest.fixture
+def one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Runs a command in this process; it must fail with exactly one line, which is returned."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IGCONV_SR_RUN", "test")
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+
+    def run(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["igconv-sr", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        assert stopped.value.code in (1, 2)
+        (line,) = capsys.readouterr().err.splitlines()
+        return line
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["train", "model=edsrr"], ["model=edsrr", "did you mean edsr", "smfanet"]),
+        (["train", "upsampler.fgrp=true"], ["upsampler.fgrp", "did you mean upsampler.fgrep?"]),
+        (["train", "modle=edsr"], ["modle", "did you mean model?"]),
+        (["train", "trainer.max_stps=3"], ["did you mean trainer.max_steps?"]),
+        (["train", "+upsampler.fgrepp=true"], ["upsampler.fgrepp", "IGConv", "did you mean fgrep?"]),
+        (["train", "+model.num_fet=3"], ["model.num_fet", "EDSR", "did you mean num_feat?"]),
+        (["train", "+loss.edges=1"], ["'edges'", "l1, frequency"]),
+        (["train", "loss.l1=0", "loss.frequency=0"], ["no loss term", "loss.l1"]),
+        (["train", "data.scales=[1,2]"], ["scale 1 ", "above 1"]),
+        (["train", "data.scales=[0]"], ["scale 0", "above 1"]),
+        (["train", "data.scale_schedule=some"], ["data.scale_schedule", "synchronised"]),
+        (["train", "seed=abc"], ["seed=abc", "whole number"]),
+        (["train", "trainer.max_steps=0"], ["trainer.max_steps=0"]),
+        (["train", "data.scales=[2"], ["data.scales=[2"]),
+        (["train", "data=folder"], ["data.root"]),
+        (["train", "data=folder", "data.root=nowhere"], ["nowhere", "not a folder"]),
+        (["train", "data=div2k", "data.root=."], ["DIV2K", "DIV2K_train_HR", "data.root"]),
+        (["train", "data=mix"], ["data.mix"]),
+        (["train", "data=mix", "data.mix={div2k: 0}"], ["data.mix.div2k", "above 0"]),
+        (["train", "data=mix", "data.mix={div3k: 1}", "data.root=."], ["data.mix.div3k", "did you mean div2k?"]),
+        (["train", "model=bicubic"], ["nothing to train", "evaluate"]),
+        (["train", "ckpt_path=none.ckpt"], ["none.ckpt", "does not exist"]),
+        (["train", "ckpt_path=last"], ["no run with a checkpoint"]),
+        (
+            ["train", "data.global_batch_size=5", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"],
+            ["multiple of 2"],
+        ),
+        (["evaluate", "model=bicubic"], ["no benchmark"]),
+        (["evaluate", "benchmarks=[.]"], ["nothing to evaluate"]),
+        (["evaluate", "model=bicubic", "benchmarks=[nowhere]"], ["nowhere", "not a folder"]),
+        (["evaluate", "model=bicubic", "benchmarks=[.]", "scales=[1]"], ["scale 1 "]),
+        (["evaluate", "ckpt_path=none.ckpt", "benchmarks=[.]"], ["none.ckpt"]),
+        (["evaluate", "model=bicubic", "benchmarks=[.]", "protocol=liff"], ["protocol=liff", "did you mean liif?"]),
+        (["evaluate", "model=bicubic", "benchmarks=[.]", "metrics=[lpisp]"], ["'lpisp'", "did you mean lpips?"]),
+        (["evaluate", "model=bicubic", "benchmarks=[.]", "tile=0"], ["tile=0"]),
+        (["evaluate", "model=bicubic", "benchmarks=[.]", "scales=[2.71828]"], ["scale 2.71828"]),
+        (["train", "-m", "seed=1,2"], ["igconv-sr sweep"]),
+        (["train", "stages={one: ['seed=1'], Two: []}"], ["'Two'", "cannot be the name of a stage"]),
+        (["train", "stages={one: 3}"], ["stages.one", "list of key=value"]),
+        (["train", "weights=none.pth"], ["none.pth", "does not exist"]),
+        (["train", "benchmarks=[nowhere]"], ["nowhere", "not a folder"]),
+        (["sweep", "ckpt_path=last"], ["ckpt_path", "leave it out"]),
+        (["sweep", "seed=0,0"], ["1 different trainings for 2 cells"]),
+        (["sweep", "seed=0,1", "trainer.max_stps=3"], ["did you mean trainer.max_steps?"]),
+        (["sweep", "model=edsr,edsrr"], ["model=edsrr", "did you mean edsr"]),
+        (["sweep", "seed=0,1", "retry_failed=maybe"], ["retry_failed"]),
+        (["sweep", "status", "nothing"], ["nothing", "neither a sweep in outputs/sweep nor the folder of one"]),
+        (["tran"], ["no command 'tran'", "train"]),
+    ],
+)
+def test_mistakes_in_options(one_line, arguments: list[str], parts: list[str]) -> None:
+    if "benchmarks=[.]" in arguments:
+        photographs(Path("HR"), count=1)
+    line = one_line(*arguments)
+    for part in parts:
+        assert part in line
+
+
+def test_empty_folder(one_line, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "no image" in one_line("train", "data=folder", "data.root=empty")
+
+
+def test_truncated_png_is_named_and_leaves_no_store(one_line, tmp_path: Path) -> None:
+    file = photographs(tmp_path / "pictures") / "picture1.png"
+    file.write_bytes(file.read_bytes()[:200])
+    line = one_line("train", "data=folder", "data.root=pictures", "data.lr_patch_size=8", f"paths.cache_dir={tmp_path}")
+    assert "picture1.png cannot be decoded" in line
+    assert not list((tmp_path / "store").iterdir())
+
+
+def test_no_image_large_enough(one_line, tmp_path: Path) -> None:
+    photographs(tmp_path / "pictures", side=40)
+    line = one_line("train", "data=folder", "data.root=pictures", "data.lr_patch_size=32")
+    assert "no image is large enough for ×2" in line
+    assert "data.lr_patch_size" in line
+
+
+def test_benchmark_whose_sizes_disagree(one_line, tmp_path: Path) -> None:
+    photographs(tmp_path / "bench" / "HR", count=1)
+    lr = tmp_path / "bench" / "LR_bicubic" / "X2"
+    lr.mkdir(parents=True)
+    Image.new("RGB", (31, 32)).save(lr / "picture0x2.png")
+    line = one_line("evaluate", "model=bicubic", "benchmarks=[bench]", "scales=[2]")
+    assert "picture0x2.png has 31×32 pixels" in line
+    assert "needs 32×32 at ×2" in line
+    assert not (tmp_path / "outputs" / "evaluate" / "test" / "results.csv").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_output_folder_below_a_file(one_line, tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").write_text("")
+    line = one_line(command, "paths.output_dir=file/run")
+    assert "file" in line
+    assert "paths.output_dir" in line
+
+
+def test_help_names_every_command_without_importing_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; from igconv_sr.commands.cli import main; sys.argv[1:] = ['--help']; main(); "
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert all(f"  {name} " in done.stdout for name in cli.COMMANDS)
+    assert done.stdout.endswith("False\n")
+
+
+def test_bicubic_on_set5_by_command_equals_the_published_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set5 = shared("data", "benchmarks", "Set5")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IGCONV_SR_RUN", "test")
+    monkeypatch.setattr(sys, "argv", ["igconv-sr", "evaluate", "model=bicubic", f"benchmarks=[{set5}]"])
+    cli.main()
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[-1] == f"Results in {os.path.join('outputs', 'evaluate', 'test')}"  # noqa: PTH118 (as printed)
+    header, *rows = (tmp_path / "outputs" / "evaluate" / "test" / "results.csv").read_text().splitlines()
+    assert header == (
+        "model,upsampler,fgrep,params,train_data,steps,seed,benchmark,scale,images,"
+        "psnr_y,ssim_y,psnr_rgb,protocol,checkpoint,commit"
+    )
+    published = {"2": (33.66, 0.9299), "3": (30.39, 0.8682), "4": (28.42, 0.8104)}
+    for row in rows:
+        values = dict(zip(header.split(","), row.split(","), strict=True))
+        psnr, ssim = published.pop(values["scale"])
+        assert (values["model"], values["images"], values["protocol"]) == ("bicubic", "5", "standard")
+        assert float(values["psnr_y"]) == pytest.approx(psnr, abs=0.03)
+        assert float(values["ssim_y"]) == pytest.approx(ssim, abs=0.0015)
+    assert not published

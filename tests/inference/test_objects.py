@@ -1,0 +1,92 @@
+"""net.upscale: what goes in comes out larger, of the same kind."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+import igconv_sr
+from igconv_sr.errors import InputError
+from igconv_sr.network import Bicubic, SRNet
+from igconv_sr.weights.packaged import find_weights
+
+
+def lr(*shape: int) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+
+
+@torch.no_grad()
+def test_a_tensor_gives_what_the_network_gives(small_net: SRNet) -> None:
+    image = lr(2, 3, 9, 7)
+    torch.testing.assert_close(
+        small_net.eval().upscale(image, 3), small_net(image, 3).clamp(0, 1), atol=1e-5, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 6), (1, 8, 6), (4, 8, 6), (2, 3, 8, 6)])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float16, torch.float64])
+def test_tensors(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    image = (lr(*shape) * 255).to(dtype) if dtype == torch.uint8 else lr(*shape).to(dtype)
+    result = Bicubic().upscale(image, 2)
+    assert (result.dtype, tuple(result.shape)) == (dtype, (*shape[:-2], 16, 12))
+
+
+@pytest.mark.parametrize("shape", [(8, 6), (8, 6, 1), (8, 6, 2), (8, 6, 3), (8, 6, 4)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_arrays(shape: tuple[int, ...], dtype: type) -> None:
+    largest = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    result = Bicubic().upscale((lr(*shape).numpy() * largest).astype(dtype), 2.5)
+    assert (result.dtype, result.shape) == (dtype, (20, 15, *shape[2:]))
+    assert result.max() > largest / 2
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16"])
+def test_pictures(mode: str) -> None:
+    image = Image.new(mode, (6, 8), 20000 if mode == "I;16" else None)
+    image.info["icc_profile"] = b"profile"
+    result = Bicubic().upscale(image, "22/7")
+    assert (result.mode, result.size, result.info["icc_profile"]) == (mode, (19, 25), b"profile")
+
+
+def test_changed_weights_give_another_result(small_net: SRNet) -> None:
+    image = lr(3, 8, 8)
+    before = small_net.upscale(image, 2)
+    torch.testing.assert_close(small_net.upscale(image, 2), before, rtol=0, atol=0)
+    with torch.no_grad():
+        next(small_net.parameters()).mul_(2)
+    assert (small_net.upscale(image, 2) - before).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "image", [lr(8, 8), lr(5, 8, 8), torch.zeros(3, 8, 8, dtype=torch.int64), np.zeros((8, 8), np.int32), "photo.jpg"]
+)
+def test_what_is_no_image_is_refused(image: object) -> None:
+    with pytest.raises(InputError, match=r"no image|takes a PIL image"):
+        Bicubic().upscale(image, 2)  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize("scale", [0.5, 65, "two", float("nan")])
+def test_scales_out_of_range_are_refused(scale: float | str) -> None:
+    with pytest.raises(InputError, match="not a number from 1 to 64"):
+        Bicubic().upscale(lr(3, 8, 8), scale)
+
+
+def test_a_name_that_is_no_file_is_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import igconv_sr.weights.packaged as packaged
+
+    (tmp_path / "some-model.safetensors").touch()
+    monkeypatch.setattr(packaged, "_FOLDER", tmp_path)
+    assert find_weights("some-model") == tmp_path / "some-model.safetensors"
+    with pytest.raises(InputError, match=r"does not exist, and the packaged weights are some-model; did you mean"):
+        igconv_sr.load("some-modl")
+
+
+def test_importing_the_package_is_cheap() -> None:
+    code = "import sys, igconv_sr, igconv_sr.weights.packaged; print('torch' in sys.modules, 'PIL' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"

@@ -1,0 +1,98 @@
+"""Trainings with everything switched on, and what they leave behind."""
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+import igconv_sr
+from command_line import TINY, photographs, succeed
+from conftest import shared
+from igconv_sr.data.images.tar_shards import write_shards
+from igconv_sr.data.sources.walk import list_images
+
+
+def test_all_options_together_and_everything_a_user_looks_at(tmp_path: Path) -> None:
+    photographs(tmp_path / "pictures")
+    folder = tmp_path / "run"
+    printed = succeed(
+        "train",
+        "optim=adamw",
+        *TINY,
+        f"data.root={tmp_path / 'pictures'}",
+        f"paths.output_dir={folder}",
+        "debug=fast",
+        "data.scales=[2,3,4,5]",
+        "optim.scheduler.warmup_steps=2",
+        "optim.optimizer.lr=1e-3",
+        "optim.ema_decay=0.9",
+        "trainer.gradient_clip_val=0.5",
+        "trainer.precision=bf16-mixed",
+        "seed=7",
+        cwd=tmp_path,
+    )
+    assert printed.splitlines()[-1] == f"Results in {folder}"
+    for file in ("config.yaml", "model.safetensors", "side_by_side.png", "checkpoints/best_mean.ckpt"):
+        assert (folder / file).stat().st_size > 0
+        assert file == "config.yaml" or file.endswith("best_mean.ckpt") or str(folder / file) in printed
+    rows = list(csv.DictReader((folder / "results.csv").open()))
+    assert [row["scale"] for row in rows] == ["2", "3", "4", "5"]
+    per_image = list(csv.DictReader((folder / "results_per_image.csv").open()))
+    assert [row["psnr_y"] for row in per_image] == [row["psnr_y"] for row in rows], "one image is held out"
+    assert all(Path(row["hr_file"]).parent == tmp_path / "pictures" for row in per_image)
+    assert {(row["steps"], row["seed"], row["train_data"]) for row in rows} == {("3", "7", "folder")}
+    with next(folder.glob("metrics/version_0/metrics.csv")).open() as file_of_rates:
+        rates = [float(row["lr-AdamW"]) for row in csv.DictReader(file_of_rates) if row["lr-AdamW"]]
+    assert rates[:2] == pytest.approx([0.5e-3, 1e-3])
+
+
+@pytest.mark.slow
+def test_weights_and_checkpoint_give_the_same_pictures(tmp_path: Path) -> None:
+    photographs(tmp_path / "pictures")
+    where = (f"data.root={tmp_path / 'pictures'}", f"paths.output_dir={tmp_path / 'run'}")
+    succeed("train", *TINY, *where, "debug=fast", "optim.ema_decay=0.9", cwd=tmp_path)
+    lr = torch.rand(1, 3, 9, 7)
+    from_weights = igconv_sr.load(tmp_path / "run" / "model.safetensors")
+    from_checkpoint = igconv_sr.load(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    averaged = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert not from_weights.training
+    for scale in (2, 3, 4):
+        assert torch.equal(from_weights(lr, scale), from_checkpoint(lr, scale))
+    assert torch.equal(from_weights.encoder.conv_first.weight, averaged["net.encoder.conv_first.weight"])
+
+
+@pytest.mark.slow
+def test_shards_train_the_weights_that_the_decoded_images_train(tmp_path: Path) -> None:
+    pictures, shards = photographs(tmp_path / "pictures", 4), tmp_path / "shards"
+    write_shards(list_images(pictures), pictures, shards, 20_000)
+    valid = f"data.valid_folder={photographs(tmp_path / 'valid', 1)}"
+    for name, root, *storage in (("decoded", pictures), ("encoded", shards, "data.storage=encoded")):
+        where = (f"data.root={root}", f"paths.output_dir={tmp_path / name}")
+        succeed("train", *TINY, *where, *storage, valid, "debug=fast", "data.num_workers=2", cwd=tmp_path)
+    trained = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("decoded", "encoded")]
+    assert trained[0] == trained[1]
+
+
+@pytest.mark.slow
+def test_averaged_weights_are_worth_their_name_early(tmp_path: Path) -> None:
+    """With a constant decay the default training had 19.6 dB at ×2 after 200 steps."""
+    more = ("trainer.max_steps=200", "optim.ema_decay=0.999", "paths.output_dir=run")
+    succeed("train", *more, cwd=tmp_path, threads=2)
+    with (tmp_path / "run" / "results.csv").open() as file:
+        row = next(row for row in csv.DictReader(file) if row["scale"] == "2")
+    assert float(row["psnr_y"]) >= 26
+    assert row["weights_of"] == "average"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_defaults_beat_bicubic_by_far_on_set5(tmp_path: Path) -> None:
+    set5 = shared("data", "benchmarks", "Set5")
+    printed = succeed("train", cwd=tmp_path, threads=2, limit=1100)
+    folder = tmp_path / printed.splitlines()[-1].removeprefix("Results in ")
+    weights = folder / "model.safetensors"
+    succeed("evaluate", f"ckpt_path={weights}", f"benchmarks=[{set5}]", "paths.output_dir=eval", cwd=tmp_path)
+    rows = list(csv.DictReader((tmp_path / "eval" / "results.csv").open()))
+    reached = [float(row["psnr_y"]) for row in rows]
+    assert all(value >= aim for value, aim in zip(reached, (35.2, 31.3, 29.2), strict=True)), reached

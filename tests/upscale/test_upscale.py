@@ -1,0 +1,316 @@
+"""igconv-sr upscale: formats and what they carry, outputs, and a batch with hostile files."""
+
+import io
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from kornia_rs.io import read_image_png_u16, write_image_png_u16
+from PIL import Image, ImageCms
+
+from conftest import relative_error
+from igconv_sr.upscale.messages import printable
+from igconv_sr.upscale.planning import plan
+from igconv_sr.upscale.upscale import main
+from igconv_sr.weights.card import ModelCard
+from igconv_sr.weights.checkpoint import load, save_safetensors
+
+CARD = ModelCard(
+    {"_target_": "igconv_sr.encoders.EDSR", "num_feat": 4, "num_block": 1},
+    {"_target_": "igconv_sr.upsamplers.IGConv", "_partial_": True, "hidden_dim": 8, "num_layers": 1},
+    [2, 3, 4],
+    "edsr",
+    "igconv",
+    "nothing",
+    0,
+)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """EDSR with 4 channels, trained at nothing."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "net.safetensors"
+    save_safetensors(CARD.build(), CARD, path)
+    return path
+
+
+class Done(NamedTuple):
+    status: int
+    out: str
+
+    @property
+    def failures(self) -> list[str]:
+        return [line.removeprefix("  failed: ") for line in self.out.splitlines() if line.startswith("  failed: ")]
+
+
+def smooth(height: int, width: int, channels: int = 3, seed: int = 0) -> npt.NDArray[np.uint8]:
+    """A picture (H,W,C) without sharp edges."""
+    random = np.random.default_rng(seed)
+    phase = random.uniform(0, 6, (3, channels))
+    y, x = np.ogrid[:height, :width]
+    waves = np.sin(0.21 * y[..., None] + phase[0]) + np.sin(0.17 * x[..., None] + phase[1])
+    return ((waves + 2) * 63.75).astype(np.uint8)
+
+
+@pytest.fixture
+def upscale(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Done]:
+    """Runs the command in an empty folder, with the small model."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Done:
+        status = 0
+        try:
+            main([*arguments, "--weights", str(weights)])
+        except SystemExit as stopped:
+            status = int(stopped.code or 0)
+        return Done(status, capsys.readouterr().out)
+
+    return run
+
+
+Run = Callable[..., Done]
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def names(folder: str) -> list[str]:
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def opened(name: str) -> Image.Image:
+    image = Image.open(name)
+    image.load()
+    return image
+
+
+def test_the_result_is_the_networks(upscale: Run, weights: Path) -> None:
+    Image.fromarray(smooth(31, 23)).save("a.png")
+    done = upscale("a.png", "--scale", "3")
+    assert done.status == 0
+    assert "1 picture written, 0 failed" in done.out
+    lr = torch.from_numpy(smooth(31, 23)).movedim(-1, 0)[None] / 255
+    with torch.no_grad():
+        expected = (load(weights)(lr, 3).clamp(0, 1) * 255 + 0.5).floor()[0].movedim(0, -1)
+    found = torch.from_numpy(np.array(opened("a_x3.png"))).float()
+    assert (found - expected).abs().max() <= 1
+    assert (found != expected).float().mean() < 1e-3
+
+
+@pytest.mark.parametrize("form", ["png", "jpg", "webp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_and_profile_and_exif_are_kept(upscale: Run, form: str, orientation: int) -> None:
+    upright = smooth(24, 40)
+    inverse = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}  # what undoes showing it
+    others = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE, 7: Image.Transpose.TRANSVERSE,
+    }  # fmt: skip
+    turn = (inverse | others).get(orientation)
+    stored = Image.fromarray(upright) if turn is None else Image.fromarray(upright).transpose(turn)
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = orientation, "Maker"
+    exif.get_ifd(0x8769).update({0xA002: stored.width, 0x9003: "2026:01:02 03:04:05"})
+    stored.save("a.png", exif=exif, icc_profile=SRGB)
+    Image.fromarray(upright).save("upright.png")
+    assert upscale("a.png", "upright.png", "-o", "out", "--scale", "2", "--format", form).status == 0
+    found, plain = opened(f"out/a_x2.{form}"), opened(f"out/upright_x2.{form}")
+    np.testing.assert_array_equal(np.array(found), np.array(plain))
+    assert found.info["icc_profile"] == SRGB
+    assert found.getexif().get(0x0112, 1) == 1
+    assert found.getexif()[0x010F] == "Maker"
+    assert dict(found.getexif().get_ifd(0x8769)) == {0x9003: "2026:01:02 03:04:05"}
+
+
+@pytest.mark.parametrize("mode", ["mono", "rgb", "rgba"])
+def test_16_bits_stay_16_bits(upscale: Run, weights: Path, mode: str) -> None:
+    channels = {"mono": 1, "rgb": 3, "rgba": 4}[mode]
+    deep = smooth(20, 30, channels).astype(np.uint16) * 257 + 3
+    write_image_png_u16("deep.png", deep, mode)
+    assert upscale("deep.png", "--scale", "2").status == 0
+    found = read_image_png_u16("deep_x2.png", mode)
+    assert found.shape == (40, 60, channels)
+    lr = torch.from_numpy(deep.astype(np.float32))[..., : min(channels, 3)].movedim(-1, 0)[None] / 65535
+    with torch.no_grad():
+        expected = load(weights)(lr.expand(1, 3, -1, -1), 2)[0].movedim(0, -1)
+    expected = (expected.mean(-1, keepdim=True) if mode == "mono" else expected).clamp(0, 1)
+    assert relative_error(torch.from_numpy(found[..., :3].astype(np.float32)) / 65535, expected) < 2e-5
+    assert len(np.unique(found & 255)) > 50  # the low bytes are used
+
+
+def test_16_bit_tiff_and_what_cannot_keep_its_bits(upscale: Run) -> None:
+    import tifffile  # of scikit-image
+
+    deep = smooth(20, 30).astype(np.uint16) * 257
+    tifffile.imwrite("rgb.tif", deep, photometric="rgb")
+    tifffile.imwrite("gray.tif", deep[..., 0], photometric="minisblack")
+    tifffile.imwrite("planes.tif", np.moveaxis(deep, -1, 0).copy(), photometric="rgb", planarconfig="separate")
+    tifffile.imwrite("float.tif", deep[..., 0].astype(np.float32))
+    done = upscale("rgb.tif", "gray.tif", "planes.tif", "float.tif", "--scale", "2")
+    assert done.status == 1
+    assert read_image_png_u16("rgb_x2.png", "rgb").max() > 255
+    assert opened("gray_x2.png").mode == "I;16"
+    assert [line.split(" holds")[0] for line in done.failures] == ["planes.tif", "float.tif"]
+    assert "16 bits per channel, and jpg holds 8" in upscale("rgb.tif", "--scale", "2", "--format", "jpg").failures[0]
+
+
+def test_modes(upscale: Run) -> None:
+    image = Image.fromarray(smooth(24, 24))
+    image.convert("L").save("gray.png")
+    image.convert("1").save("bits.png")
+    image.quantize(16).save("palette.png")
+    image.convert("CMYK").save("inks.tif")
+    image.quantize(16).save("clear.gif", transparency=0)
+    image.convert("RGBA").save("opaque.png")
+    frames = [image, image.rotate(90)]
+    frames[0].save("moving.webp", save_all=True, append_images=frames[1:], lossless=True)
+    done = upscale(
+        "gray.png", "bits.png", "palette.png", "inks.tif", "clear.gif", "opaque.png", "moving.webp", "--scale", "2"
+    )
+    assert done.status == 0, done.out
+    modes = {path.name.removesuffix("_x2.png"): opened(str(path)).mode for path in Path().glob("*_x2.png")}
+    assert modes == {
+        "gray": "L", "bits": "L", "palette": "RGB", "inks": "RGB", "clear": "RGBA", "opaque": "RGBA", "moving": "RGB",
+    }  # fmt: skip
+    assert np.array(opened("opaque_x2.png"))[..., 3].min() == 255
+    assert "moving.webp (the first of several pictures)" in done.out
+    assert opened("gray_x2.png").size == (48, 48)
+
+
+def test_transparency_and_jpg(upscale: Run) -> None:
+    Image.fromarray(np.dstack([smooth(20, 20), np.full((20, 20), 128, np.uint8)])).save("half.png")
+    Image.fromarray(np.dstack([smooth(20, 20), np.full((20, 20), 255, np.uint8)])).save("whole.png")
+    done = upscale("half.png", "whole.png", "--scale", "2", "--format", "jpg")
+    assert opened("whole_x2.jpg").mode == "RGB"
+    assert done.failures == ["half.png: has transparent parts, and jpg holds none; use --format png or webp"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "size", "name"),
+    [
+        (("--width", "101"), (101, 76), "a_w101.png"),
+        (("--height", "45"), (60, 45), "a_h45.png"),
+        (("--scale", "2.5"), (100, 75), "a_x2.5.png"),
+        (("--scale", "22/7"), (126, 94), "a_x22-7.png"),
+    ],
+)
+def test_sizes(upscale: Run, flags: tuple[str, str], size: tuple[int, int], name: str) -> None:
+    Image.fromarray(smooth(30, 40)).save("a.png")
+    assert upscale("a.png", *flags).status == 0
+    assert opened(name).size == size
+
+
+def test_sizes_that_are_no_enlargement(upscale: Run) -> None:
+    Image.fromarray(smooth(30, 40)).save("a.png")
+    assert "is 40 pixels wide, and is only enlarged" in upscale("a.png", "--width", "40").failures[0]
+    assert "more than 64 times" in upscale("a.png", "--width", "4000").failures[0]
+
+
+def test_nothing_is_overwritten_unless_asked(upscale: Run) -> None:
+    Image.fromarray(smooth(10, 10)).save("a.png")
+    Path("a_x2.png").write_text("precious")
+    done = upscale("a.png", "--scale", "2")
+    assert done.status == 1
+    assert "a_x2.png exists already; give --overwrite" in done.failures[0]
+    assert Path("a_x2.png").read_text() == "precious"
+    assert upscale("a.png", "--scale", "2", "--overwrite").status == 0
+    assert opened("a_x2.png").size == (20, 20)
+
+
+def test_outputs_never_collide(upscale: Run) -> None:
+    for name in ("in/a.png", "in/a.jpg", "other/a.png"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Image.fromarray(smooth(10, 10)).save(name)
+    done = upscale("in", "other", "-o", "out", "--scale", "2")
+    assert names("out") == ["a.jpg_x2.png", "a.png_x2.png"]
+    assert done.failures == [
+        "other/a.png: would be written to the same file as in/a.png; give another -o",
+    ]
+
+
+def test_a_folder_twice_enlarges_nothing_twice(upscale: Run) -> None:
+    Path("in").mkdir()
+    Image.fromarray(smooth(10, 10)).save("in/a.png")
+    assert upscale("in", "--scale", "2").status == 0
+    assert upscale("in/*.png", "--scale", "2", "--overwrite").status == 0
+    assert names("in") == ["a.png", "a_x2.png"]
+
+
+def test_a_pattern_finds_subfolders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "in/b.jpg", "in/deep/c.jpg", "in/[d].jpg"):
+        Path(name).parent.mkdir(exist_ok=True, parents=True)
+        Path(name).touch()
+    assert [str(job.source) for job in plan(["in/**/*.jpg"], None, "x2", None)] == [
+        "in/[d].jpg", "in/b.jpg", "in/deep/c.jpg",
+    ]  # fmt: skip
+    assert [str(job.source) for job in plan(["in/[d].jpg"], None, "x2", None)] == ["in/[d].jpg"]
+
+
+def hostile(folder: Path) -> None:
+    folder.mkdir()
+    good = Image.fromarray(smooth(24, 24))
+    good.save(folder / "good.png")
+    content = (folder / "good.png").read_bytes()
+    (folder / "cut.png").write_bytes(content[: len(content) // 2])
+    (folder / "header.png").write_bytes(content[:20])
+    (folder / "empty.png").touch()
+    (folder / "text.png").write_text("no picture")
+    (folder / "folder.png").mkdir()
+    good.crop((0, 0, 1, 1)).save(folder / "pixel.png")
+    Image.fromarray(smooth(2000, 3)).save(folder / "tall.png")
+    good.save(folder / "blank 'quote\" é\n\x1b[31m[bold].png")
+    chunk = bytearray(content)
+    chunk[16:24] = (30000).to_bytes(4, "big") * 2
+    chunk[29:33] = zlib.crc32(chunk[12:29]).to_bytes(4, "big")
+    (folder / "bomb.png").write_bytes(chunk)
+
+
+def test_a_batch_with_hostile_files_is_done(upscale: Run) -> None:
+    hostile(Path("in"))
+    done = upscale("in", "nowhere.png", "-o", "out", "--scale", "2")
+    assert done.status == 1
+    written = ["blank 'quote\" é\n\x1b[31m[bold]_x2.png", "good_x2.png", "pixel_x2.png", "tall_x2.png"]
+    assert names("out") == written
+    assert opened("out/tall_x2.png").size == (6, 4000)
+    assert "\x1b" not in done.out
+    assert "4 pictures written, 7 failed" in done.out
+    reasons = ("too large", "cannot be decoded", "is empty", "is a folder", "", "not an image", "does not exist")
+    for line, reason in zip(done.failures, reasons, strict=True):
+        assert reason in line
+    assert len(done.out.splitlines()) == 4 + 1 + 7
+
+
+@pytest.mark.parametrize("output", ["/proc/nothing", "file/below", "file"])
+def test_folders_that_cannot_be_written_to(upscale: Run, output: str) -> None:
+    Path("file").touch()
+    Image.fromarray(smooth(10, 10)).save("a.png")
+    done = upscale("a.png", "-o", output, "--scale", "2")
+    assert done.status == 1
+    assert len(done.failures) == 1
+    assert output.split("/")[-1] in done.failures[0] or "file" in done.failures[0]
+    assert names(".") == ["a.png", "file"]
+
+
+def test_from_standard_input_to_standard_output(weights: Path, tmp_path: Path) -> None:
+    source = io.BytesIO()
+    Image.fromarray(smooth(12, 10)).save(source, "PNG")
+    command = [sys.executable, "-m", "igconv_sr", "upscale", "-", "--scale", "2", "--weights", str(weights)]
+    done = subprocess.run(command, input=source.getvalue(), capture_output=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert Image.open(io.BytesIO(done.stdout)).size == (20, 24)
+    assert b"1 picture written" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_terminal_characters_are_shown_as_escapes() -> None:
+    assert printable("a\u202e\x07\r\n\udc80é 😀") == "a\\u202e\\x07\\r\\n\\udc80é 😀"
