@@ -16,11 +16,11 @@ from igconv_sr.weights.card import ModelCard
 from igconv_sr.weights.checkpoint import (
     CARD_KEY,
     NETWORK_PREFIX,
-    AtomicCheckpointIO,
     load_with_card,
     load_with_remark,
     replacing,
     save_safetensors,
+    write_checkpoint,
 )
 
 ENCODER = {"_target_": "igconv_sr.encoders.EDSR", "num_feat": 8, "num_block": 1}
@@ -50,7 +50,7 @@ def write(path: Path, net: SRNet, text: str) -> Path:
     else:
         weights = {NETWORK_PREFIX + key: value for key, value in net.state_dict().items()}
         content = {"state_dict": weights | {"loss.else": torch.zeros(1)}, CARD_KEY: text, "global_step": 17}
-        AtomicCheckpointIO().save_checkpoint(content, path)
+        write_checkpoint(content, path)
     return path
 
 
@@ -95,7 +95,7 @@ def both(tmp_path: Path, small_net: SRNet) -> Path:
     average = {NETWORK_PREFIX + key: value for key, value in small_net.state_dict().items()}
     raw = {key: -value if value.is_floating_point() else value for key, value in average.items()}
     content = {"state_dict": average, "current_model_state": raw, "optimizer_states": [], CARD_KEY: card().to_json()}
-    AtomicCheckpointIO().save_checkpoint(content, path)
+    write_checkpoint(content, path)
     return path
 
 
@@ -278,8 +278,8 @@ class TestReplacing:
 
     def test_failing_checkpoints(self, tmp_path: Path) -> None:
         path = tmp_path / "last.ckpt"
-        AtomicCheckpointIO().save_checkpoint({"step": 1}, path)
+        write_checkpoint({"step": 1}, path)
         with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
-            AtomicCheckpointIO().save_checkpoint({"step": 2, "no": lambda: None}, path)
+            write_checkpoint({"step": 2, "no": lambda: None}, path)
         assert torch.load(path, weights_only=True) == {"step": 1}
         assert list(tmp_path.iterdir()) == [path]

@@ -115,4 +115,5 @@ def _run(name: str, config: str, overrides: list[str]) -> None:
     except InputError as error:
         exit_with(str(error))
     launch = Launch(config, overrides)
+    launch.check()
     launch.run(importlib.import_module(f"igconv_sr.{COMMANDS[name].module}").main)

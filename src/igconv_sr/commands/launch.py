@@ -4,7 +4,10 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
 
 _HYDRA_TRACEBACKS = "HYDRA_FULL_ERROR"
 
@@ -23,6 +26,20 @@ class Launch:
         self.command, self.overrides = command, list(overrides)
         self.started_with = list(sys.argv)
         self.tracebacks = os.environ.get(_HYDRA_TRACEBACKS) == "1"
+
+    def check(self) -> None:
+        """Composes the configuration: a wrong key or choice is told before torch is imported, which takes seconds."""
+        from hydra import compose, initialize_config_dir
+        from hydra.core.override_parser.overrides_parser import OverridesParser
+
+        from igconv_sr.commands.config import CONFIG_FOLDER
+
+        given = [override for override in self.overrides if not override.startswith("-")]
+        if given != self.overrides and "--multirun" not in self.overrides:
+            return  # a flag of Hydra's, which may ask for something else
+        with self._explaining(), initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+            overrides = OverridesParser.create().parse_overrides(given)
+            compose(self.command, overrides=[_first_of_sweep(override) for override in overrides])
 
     def run(self, main: Callable[[], None]) -> None:
         """Calls a function decorated by ``hydra.main``."""
@@ -67,6 +84,14 @@ def _arguments(arguments: list[str]) -> Iterator[None]:
         yield
     finally:
         sys.argv = before
+
+
+def _first_of_sweep(override: "Override") -> str:
+    """An override, with the first of its values if it has several."""
+    line = str(override.input_line)
+    if not override.is_sweep_override():
+        return line
+    return f"{line.partition('=')[0]}={next(iter(override.sweep_string_iterator()))}"
 
 
 def exit_with(line: str, status: int = 1) -> NoReturn:

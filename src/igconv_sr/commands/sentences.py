@@ -16,7 +16,6 @@ from hydra.errors import (
     OverrideParseException,
 )
 from hydra.utils import get_object
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -48,7 +47,7 @@ def explain(error: BaseException, command: str, arguments: Sequence[str]) -> str
             return f"{error.full_key} has no default; give {error.full_key}=…"
         case OverrideParseException():
             return f"cannot read {error.override!r}: {_first_line(error)}; lists are [a,b]"
-        case MisconfigurationException():
+        case _ if type(error).__name__ == "MisconfigurationException":  # Lightning's, which takes seconds to import
             return _first_line(error)
         case _ if isinstance(error, _COMPOSITION_ERRORS):
             return _explain_override(_first_line(error), command, arguments)

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from igconv_sr.errors import InputError
 
@@ -21,6 +20,9 @@ def psnr(sr: Tensor, hr: Tensor) -> Tensor:
     Returns:
         (B,) in the dtype of the images.
     """
+    # Takes as long to import as torch, and loading a network needs none of it.
+    from torchmetrics.functional.image import peak_signal_noise_ratio
+
     value = peak_signal_noise_ratio(sr, hr, data_range=255.0, reduction="none", dim=(1, 2, 3))
     return value.reshape(sr.shape[0])
 

@@ -5,7 +5,6 @@ Legend: H and W size of an image, C channels: 1 gray, 2 gray and alpha, 3 RGB, 4
 
 import numpy as np
 import torch
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 LARGEST = {torch.uint8: 255, torch.uint16: 65535}
@@ -50,6 +49,8 @@ def fill_transparent(pixels: Tensor) -> Tensor:
     hidden = (pixels[..., -1] == 0).cpu().numpy()
     if not hidden.any() or hidden.all():
         return pixels
+    from scipy.ndimage import distance_transform_edt  # takes as long to import as most pictures take
+
     rows, columns = distance_transform_edt(hidden, return_distances=False, return_indices=True)
     filled = pixels.cpu().numpy().copy()
     filled[hidden, :-1] = filled[rows[hidden], columns[hidden], :-1]

@@ -14,11 +14,14 @@ S chunks. States of a chunk are (B,T,K,N,D): the longest axis innermost, where t
 """
 
 import importlib.util
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+_MAMBA_IS_INSTALLED = importlib.util.find_spec("mamba_ssm") is not None
 
 _CHUNK = 32
 """T on a processor: the states of a chunk stay in its cache."""
@@ -64,16 +67,19 @@ def selective_scan(
     d = u.new_zeros(a.shape[:2]) if d is None else d
     delta_bias = u.new_zeros(a.shape[:2]) if delta_bias is None else delta_bias
     operands = (u, delta, a, b, c, d, delta_bias, delta_softplus)
-    y: Tensor = _mamba_scan(*operands) if u.is_cuda and _mamba_installed() else _forward(*operands)[0]
+    y: Tensor = _mamba_scan(*operands) if u.is_cuda and _MAMBA_IS_INSTALLED else _forward(*operands)[0]
     return y
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def _mamba_installed() -> bool:
-    return importlib.util.find_spec("mamba_ssm") is not None
+def _outside_graphs(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Keeps a function out of compiled graphs; only where it is used, as importing the compiler takes a second."""
+    if not _MAMBA_IS_INSTALLED:
+        return function
+    outside: Callable[..., Tensor] = torch.compiler.disable(function)  # type: ignore[no-untyped-call]
+    return outside
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+@_outside_graphs
 def _mamba_scan(
     u: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor, delta_bias: Tensor, delta_softplus: bool
 ) -> Tensor:

@@ -1,9 +1,8 @@
 """What is printed, and what of the libraries' chatter is not."""
 
 import logging
+import sys
 import warnings
-
-from lightning.pytorch.utilities import rank_zero_only
 
 _TOLERATED = (
     (r".*isinstance\(treespec, LeafSpec\).*", "Lightning 2.6 calls a deprecated function of torch"),
@@ -20,7 +19,13 @@ def quieten() -> None:
         warnings.filterwarnings("ignore", message=message)
 
 
-@rank_zero_only
+def is_first_rank() -> bool:
+    """Whether this process speaks for all ranks; one that has not imported Lightning, which takes seconds, is alone."""
+    lightning = sys.modules.get("lightning.pytorch.utilities")
+    return lightning is None or getattr(lightning.rank_zero_only, "rank", 0) == 0
+
+
 def say(line: str) -> None:
     """Prints a line, once for all ranks."""
-    print(line, flush=True)
+    if is_first_rank():
+        print(line, flush=True)

@@ -44,13 +44,14 @@ from igconv_sr.training.callbacks import (
     checkpoints,
 )
 from igconv_sr.training.callbacks.cost import FILE_NAME as COST
+from igconv_sr.training.checkpoint_io import AtomicCheckpointIO
 from igconv_sr.training.final_log import log_final
 from igconv_sr.training.optim import learning_rate_schedule
 from igconv_sr.training.resume import check_continuing, settings_of
 from igconv_sr.training.stages import train_in_stages
 from igconv_sr.training.task import SuperResolution
 from igconv_sr.weights.card import ModelCard
-from igconv_sr.weights.checkpoint import AtomicCheckpointIO, load_with_card, save_safetensors
+from igconv_sr.weights.checkpoint import load_with_card, save_safetensors
 from igconv_sr.weights.initial_weights import start_from
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch.plugins.io import TorchCheckpointIO
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -176,22 +175,18 @@ def save_released(net: SRNet, card: ModelCard, path: Path) -> None:
     Raises:
         InputError: If the authors have no such model.
     """
-    AtomicCheckpointIO().save_checkpoint({**to_released(net, card), CARD_KEY: card.to_json()}, path)
+    write_checkpoint({**to_released(net, card), CARD_KEY: card.to_json()}, path)
 
 
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes checkpoints to a temporary name, flushes them to the disk and renames them.
+def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
+    """Writes a checkpoint to a temporary name, flushes it to the disk and renames it.
 
     Being killed or a full disk leaves the previous checkpoint as it was.
     """
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Writes a checkpoint."""
-        del storage_options  # of remote file systems; checkpoints are local files
-        # Through memory, so that a full disk is an OSError and not an error inside torch.
-        content = io.BytesIO()
-        torch.save(checkpoint, content)
-        with replacing(Path(path)) as partial, partial.open("wb") as file:
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
+    # Through memory, so that a full disk is an OSError and not an error inside torch.
+    written = io.BytesIO()
+    torch.save(content, written)
+    with replacing(path) as partial, partial.open("wb") as file:
+        file.write(written.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
-from lightning.pytorch.utilities import rank_zero_only
 from tqdm import tqdm
 
 from igconv_sr.errors import InputError
+from igconv_sr.system.console import is_first_rank
 
 _PATIENCE = 2.0
 """Seconds after which progress is shown."""
@@ -69,5 +69,5 @@ def progress(what: str, total: int, done: int = 0) -> "tqdm[None]":
         unit=" images",
         delay=_PATIENCE,
         mininterval=0.2 if sys.stderr.isatty() else 20,
-        disable=getattr(rank_zero_only, "rank", 0) != 0,
+        disable=not is_first_rank(),
     )
