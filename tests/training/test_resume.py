@@ -57,6 +57,9 @@ def assert_same_training(a: dict[str, Any], b: dict[str, Any]) -> None:
     assert a["global_step"] == b["global_step"] == 60
     for key in ("state_dict", "current_model_state", "averaging_state", "optimizer_states", "lr_schedulers"):
         assert_equal_states(a[key], b[key], key)
+    # Where accumulation, validation and the seeds of drop-path stand.
+    batches = [state["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"] for state in (a, b)]
+    assert batches[0] == batches[1]
     for callback in ("MovingAverage", "ScaleSteps"):
         assert a["callbacks"][callback] == b["callbacks"][callback]
 
@@ -74,6 +77,7 @@ def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
     [
         ("data.num_workers=2",),
         pytest.param(("data.num_workers=0",), marks=pytest.mark.slow),
+        pytest.param(("data.num_workers=0", "data.max_batch_per_device=2"), marks=pytest.mark.slow),  # accumulates
         pytest.param(("trainer.compile=true",), marks=pytest.mark.slow),
         pytest.param(DDP, marks=pytest.mark.slow),
     ],

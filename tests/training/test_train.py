@@ -63,6 +63,23 @@ def test_weights_and_checkpoint_give_the_same_pictures(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_averaged_and_raw_weights_are_scored_apart(tmp_path: Path) -> None:
+    photographs(tmp_path / "pictures")
+    zoo = photographs(tmp_path / "Zoo" / "HR", 1)
+    where = (f"data.root={tmp_path / 'pictures'}", f"paths.output_dir={tmp_path / 'run'}")
+    succeed("train", *TINY, *where, "debug=fast", "optim.ema_decay=0.9", f"benchmarks=[{zoo.parent}]", cwd=tmp_path)
+    for kind in ("average", "raw"):
+        ours = (f"ckpt_path={tmp_path / 'run' / 'checkpoints' / 'last.ckpt'}", f"weights_of={kind}")
+        succeed("evaluate", *ours, f"benchmarks=[{zoo.parent}]", f"paths.output_dir={tmp_path / kind}", cwd=tmp_path)
+    rows = {}
+    for name in ("run", "average", "raw"):
+        with (tmp_path / name / "results.csv").open() as file:
+            rows[name] = next(row for row in csv.DictReader(file) if row["benchmark"] == "Zoo" and row["scale"] == "2")
+    assert [row["weights_of"] for row in rows.values()] == ["average", "average", "raw"]
+    assert rows["run"]["psnr_y"] == rows["average"]["psnr_y"] != rows["raw"]["psnr_y"]
+
+
+@pytest.mark.slow
 def test_shards_train_the_weights_that_the_decoded_images_train(tmp_path: Path) -> None:
     pictures, shards = photographs(tmp_path / "pictures", 4), tmp_path / "shards"
     write_shards(list_images(pictures), pictures, shards, 20_000)

@@ -98,7 +98,8 @@ def last_checkpoints(folder: Path) -> list[Path]:
 
 def _newest_run() -> Path:
     checkpoints = [path for run in OUTPUTS.glob("train/*") for path in last_checkpoints(run)]
-    newest = max(checkpoints, key=lambda path: path.stat().st_mtime, default=None)
+    # Folders list their entries in no order; of two that are equally new, the later name is taken.
+    newest = max(checkpoints, key=lambda path: (path.stat().st_mtime, path), default=None)
     if newest is None:
         raise InputError(f"ckpt_path=last: there is no run with a checkpoint in {OUTPUTS}/train; leave ckpt_path out")
     return OUTPUTS / "train" / newest.relative_to(OUTPUTS / "train").parts[0]

@@ -14,8 +14,9 @@ from igconv_sr.evaluation.side_by_side import Panel, PictureRow, save_picture, s
 from igconv_sr.inference.settings import Inference
 from igconv_sr.metrics import Protocol, find_protocol
 from igconv_sr.network import Bicubic
+from igconv_sr.runs.results import WEIGHTS_OF
 from igconv_sr.super_resolver import SuperResolver
-from igconv_sr.weights.checkpoint import load
+from igconv_sr.weights.checkpoint import load_with_remark
 
 
 def save_largest_differences(
@@ -65,7 +66,7 @@ def picture_rows(
 
 def _model(run: RunTable) -> SuperResolver:
     rows = list(run.rows.values())
-    if len({(row["model"], row["checkpoint"]) for row in rows}) != 1:
+    if len({(row["model"], row["checkpoint"], row.get(WEIGHTS_OF)) for row in rows}) != 1:
         raise InputError(f"{run.path} is of several models; --images 0 leaves the picture out")
     row = rows[0]
     if not row["checkpoint"]:
@@ -75,7 +76,7 @@ def _model(run: RunTable) -> SuperResolver:
             f"{row['checkpoint']}, named in {run.path}, does not exist seen from here; run this where the model was "
             "evaluated, or leave the picture out with --images 0"
         )
-    return load(row["checkpoint"])
+    return load_with_remark(row["checkpoint"], weights_of=row.get(WEIGHTS_OF) or None)[0]
 
 
 @torch.no_grad()

@@ -56,7 +56,7 @@ def main(config: DictConfig) -> None:
             return
         folder = Path(config.paths.output_dir)
         params = sum(p.numel() for p in net.parameters())
-        made_by = source(card, params, protocol.name, str(config.ckpt_path or ""))
+        made_by = source(card, params, protocol.name, str(config.ckpt_path or ""), config.weights_of)
         write_results(images, made_by, benchmarks, folder)
         print_scores(made_by.title, protocol.name, mean_scores(images))
         say(f"Means     {folder / FILE_NAME}\nPer image {folder / PER_IMAGE}")

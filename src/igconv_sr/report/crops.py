@@ -22,8 +22,9 @@ from igconv_sr.report.figures import draw_gallery, picture
 from igconv_sr.report.seed_means import Scored, shown
 from igconv_sr.report.variants import Labels, Variant
 from igconv_sr.runs.files import Row
+from igconv_sr.runs.results import WEIGHTS_OF
 from igconv_sr.super_resolver import SuperResolver
-from igconv_sr.weights.checkpoint import load
+from igconv_sr.weights.checkpoint import load_with_remark
 
 
 class Candidate(NamedTuple):
@@ -130,7 +131,7 @@ def _model(row: Row) -> SuperResolver:
         return Bicubic()
     if not Path(row["checkpoint"]).is_file():
         raise InputError(f"the weights {row['checkpoint']} are not there, seen from here")
-    return load(row["checkpoint"])
+    return load_with_remark(row["checkpoint"], weights_of=row.get(WEIGHTS_OF) or None)[0]
 
 
 def _one(rows: Sequence[Row], column: str) -> str:

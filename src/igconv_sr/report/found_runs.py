@@ -10,7 +10,16 @@ from pathlib import Path
 from igconv_sr.compare.differences import ImageKey
 from igconv_sr.errors import InputError
 from igconv_sr.runs.files import Line, Row, read_csv
-from igconv_sr.runs.results import COLUMNS, FILE_NAME, IMAGE_END, IMAGE_START, MEASURES, MORE_MEASURES, PER_IMAGE
+from igconv_sr.runs.results import (
+    COLUMNS,
+    FILE_NAME,
+    IMAGE_END,
+    IMAGE_START,
+    MEASURES,
+    MORE_MEASURES,
+    PER_IMAGE,
+    WEIGHTS_OF,
+)
 from igconv_sr.runs.trainings import Training, read_training
 
 EFFICIENCY = "efficiency.csv"
@@ -19,7 +28,10 @@ _EFFICIENCY_COLUMNS = (
     *("device", "threads", "height", "width", "commit"),
 )
 _NEVER_RUNS = ("checkpoints", "metrics", "wandb", "tensorboard", "figures")
-_SOURCE = ("model", "upsampler", "fgrep", "params", "train_data", "steps", "seed", "protocol", "checkpoint", "commit")
+_SOURCE = (
+    *("model", "upsampler", "fgrep", "params", "train_data", "steps", "seed", "protocol", "checkpoint", "commit"),
+    WEIGHTS_OF,
+)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-(\d\d)")
 
 BenchmarkAtScale = tuple[str, float]
@@ -118,7 +130,7 @@ def _read_results(folder: Path, trainings: dict[Path, Training], skipped: list[s
     numbers = ("scale", "images", "params", "steps")
     found: dict[tuple[str, ...], Measured] = {}
     for _, row in read_csv(folder / FILE_NAME, COLUMNS, numbers, measures):
-        key = tuple(row[name] for name in _SOURCE)
+        key = _source_of(row)
         if key not in found:
             source = dict(zip(_SOURCE, key, strict=True))
             found[key] = Measured(folder, source, _training_of(folder, source, trainings))
@@ -127,13 +139,18 @@ def _read_results(folder: Path, trainings: dict[Path, Training], skipped: list[s
     if per_image.is_file():
         needed = [name for name in (*IMAGE_START, *IMAGE_END) if name != "ssim_rgb"]
         for _, row in read_csv(per_image, needed, ("scale",), measures):
-            if (measured := found.get(tuple(row[name] for name in _SOURCE))) is None:
+            if (measured := found.get(_source_of(row))) is None:
                 skipped.append(f"{per_image} holds rows of {row['model']} that {FILE_NAME} beside it does not.")
             else:
                 measured.images[row["benchmark"], float(row["scale"]), row["image"]] = row
     else:
         skipped.append(f"{folder} holds no {PER_IMAGE}: its means stand in the tables, but not among the differences.")
     return list(found.values())
+
+
+def _source_of(row: Row) -> tuple[str, ...]:
+    """What was evaluated; tables from before it was noted do not say which weights."""
+    return tuple(row.get(name, "") for name in _SOURCE)
 
 
 def _training_of(folder: Path, source: Row, trainings: dict[Path, Training]) -> Training | None:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from igconv_sr.report.found_runs import Measured
+from igconv_sr.runs.files import Row
+from igconv_sr.runs.results import WEIGHTS_OF
 from igconv_sr.runs.trainings import Training
+from igconv_sr.weights.card import RAW
 
 _IRRELEVANT = re.compile(
     r"seed|ckpt_path|(paths|logger|hydra|run|published|upsampler_size|benchmarks|budget|tile|tile_overlap)(\..*)?"
@@ -120,9 +123,15 @@ def variant_of(measured: Measured, mark: str = "") -> Variant:
         params=int(source["params"]),
         train_data=_train_data(source["train_data"], training),
         steps=int(source["steps"]),
-        settings=None if training is None else flat_settings(training.config),
+        settings=None if training is None else (*flat_settings(training.config), *_raw_weights(source)),
         mark=mark,
     )
+
+
+def _raw_weights(source: Row) -> Iterator[tuple[str, str]]:
+    """The raw weights of a training with a moving average are another model than its averaged ones."""
+    if source.get(WEIGHTS_OF) == RAW:
+        yield WEIGHTS_OF, RAW
 
 
 def _train_data(name: str, training: Training | None) -> str:

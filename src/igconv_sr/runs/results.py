@@ -35,7 +35,7 @@ class Source:
         protocol: How images were to be compared, and SR to be computed; where memory ran out, rows say what was done.
         checkpoint: File of the weights.
         commit: Version of this package, with ``-dirty`` where the working tree differs.
-        weights_of: Which weights of the checkpoint: ``average`` or ``raw``; empty where it is not known.
+        weights_of: ``average``, or ``raw`` where these were asked for; empty where a file holds nothing else.
     """
 
     model: str
@@ -59,7 +59,7 @@ class Source:
 _MODEL = ("model", "upsampler", "fgrep", "params", "train_data", "steps", "seed")
 _ORIGIN = ("protocol", "checkpoint", "commit")
 WEIGHTS_OF = "weights_of"
-"""Column of both tables behind all others, where the weights are an average; elsewhere they are the raw ones."""
+"""Column of both tables behind all others, where the weights are an average or were asked for by this name."""
 
 COLUMNS = (*_MODEL, "benchmark", "scale", "images", *MEASURES, *_ORIGIN)
 FILE_COLUMNS = ("hr_file", "lr_file")
@@ -72,8 +72,19 @@ IMAGE_END = ("protocol", *_MODEL, "checkpoint", "commit", *FILE_COLUMNS)
 assert {field.name for field in fields(Source)} == {*_MODEL, *_ORIGIN, WEIGHTS_OF}
 
 
-def source(card: ModelCard | None, params: int, protocol: str, checkpoint: str) -> Source:
-    """Describes a model; without a card it is bicubic."""
+def source(
+    card: ModelCard | None, params: int, protocol: str, checkpoint: str, weights_of: str | None = None
+) -> Source:
+    """Describes a model; without a card it is bicubic.
+
+    Args:
+        card: Of the model.
+        params: Its parameters.
+        protocol: By which it was scored.
+        checkpoint: The file.
+        weights_of: Which of its weights were asked for, if that was said.
+    """
+    is_average = card is not None and card.weights_of == AVERAGE
     return Source(
         model=card.model if card else "bicubic",
         upsampler=card.upsampler_name if card else "",
@@ -85,7 +96,7 @@ def source(card: ModelCard | None, params: int, protocol: str, checkpoint: str) 
         protocol=protocol,
         checkpoint=checkpoint,
         commit=current_commit(),
-        weights_of=card.weights_of if card else "",
+        weights_of=weights_of or (AVERAGE if is_average else ""),
     )
 
 
@@ -105,7 +116,7 @@ def write_results(images: Sequence[ImageScore], made_by: Source, benchmarks: Seq
         for scale in scales
         for name, path in benchmark.images_at(scale)
     }
-    last = [WEIGHTS_OF] if made_by.weights_of == AVERAGE else []
+    last = [WEIGHTS_OF] if made_by.weights_of else []
     model = {name: value for name, value in asdict(made_by).items() if name != WEIGHTS_OF or last}
     rows = [
         {**model, **_measured(image), "image": image.image}

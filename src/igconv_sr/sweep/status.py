@@ -60,7 +60,10 @@ def _find(given: str | None) -> Path:
     if given is None:
         if not sweeps:
             raise InputError(f"there is no sweep in {OUTPUTS}/sweep; give the folder of one")
-        return max(sweeps, key=lambda sweep: max(path.stat().st_mtime for path in sweep.glob(f"*/{FILE_NAME}")))
+        # Folders list their entries in no order; of two that are equally new, the later name is taken.
+        return max(
+            sweeps, key=lambda sweep: (max(path.stat().st_mtime for path in sweep.glob(f"*/{FILE_NAME}")), sweep)
+        )
     for root in (OUTPUTS / "sweep" / given, Path(given)):
         if any(root.glob(f"*/{FILE_NAME}")):
             return root

@@ -113,6 +113,9 @@ class SuperResolution(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Puts the loop at the checkpoint's optimiser step."""
         # Accumulation may have changed with the number of devices; the step is what counts.
-        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         micro_steps = checkpoint["global_step"] * self.trainer.accumulate_grad_batches
-        progress.update(dict.fromkeys(progress, micro_steps))
+        # Where a checkpoint was written at the end of a batch, the loop has yet to count that one as completed.
+        uncounted = progress["total"]["processed"] - progress["total"]["completed"]
+        current = progress["current"]
+        current.update(dict.fromkeys(current, micro_steps), completed=micro_steps - uncounted)

@@ -93,6 +93,8 @@ class ModelCard:
             raise InputError(f"the model card is damaged ({error})") from error
         if not {"model._target_", "upsampler._target_"} <= flat.keys():
             raise InputError("the model card is damaged (it names no class)")
+        if card.weights_of not in ("", AVERAGE, RAW):
+            raise InputError(f"the model card is damaged (weights_of is {card.weights_of!r}, not {AVERAGE} or {RAW})")
         return card
 
     def build(self) -> SRNet:
@@ -120,6 +122,6 @@ def _class_and_arguments(group: str, part: Mapping[str, Any]) -> tuple[Callable[
         )
     arguments = {key: value for key, value in part.items() if key not in ("_target_", "_partial_")}
     known = inspect.signature(found).parameters
-    for argument in arguments.keys() - known.keys():
+    for argument in (name for name in arguments if name not in known):
         raise InputError(f"{group}.{argument}: {name} has no such argument{did_you_mean(argument, known)}")
     return found, arguments
