@@ -14,8 +14,22 @@ CONFIG: dict[str, Any] = {
     "run": {"model": "edsr", "upsampler": "igconv"},
     "paths": {"output_dir": "outputs/x"},
     "logger": {"csv": {"save_dir": "outputs/x"}},
-    "data": {"root": "/photographs", "scales": [2, 3, 4], "num_workers": 2, "cache_dir": "/cache"},
-    "trainer": {"max_steps": 100, "val_check_interval": 10, "log_every_n_steps": 5, "checkpoint_every_n_steps": 20},
+    "data": {
+        "root": "/photographs",
+        "scales": [2, 3, 4],
+        "num_workers": 2,
+        "cache_dir": "/cache",
+        "storage": "decoded",
+        "max_batch_per_device": 64,
+    },
+    "trainer": {
+        "max_steps": 100,
+        "val_check_interval": 10,
+        "log_every_n_steps": 5,
+        "checkpoint_every_n_steps": 20,
+        "devices": 1,
+        "accelerator": "auto",
+    },
     "optim": {"ema_decay": None, "optimizer": {"lr": 1e-3}},
 }
 
@@ -42,6 +56,10 @@ def changed(key: str, value: Any) -> dict[str, Any]:
         ("trainer.checkpoint_every_n_steps", 1),
         ("trainer.val_check_interval", 1),
         ("trainer.compile", True),
+        ("trainer.devices", 2),
+        ("trainer.accelerator", "gpu"),
+        ("data.storage", "encoded"),
+        ("data.max_batch_per_device", 2),
         ("optim.optimizer.fused", True),
         ("budget", {"steps": 100}),
         ("published", {"lr": 1}),
@@ -69,10 +87,19 @@ def test_what_can_change_them_changes_the_hash(key: str, value: Any) -> None:
     assert cell_hash(changed(key, value)) != cell_hash(CONFIG)
 
 
+@pytest.mark.parametrize("key", ["trainer.devices", "data.max_batch_per_device"])
+def test_ranks_matter_where_each_draws_a_scale_of_its_own(key: str) -> None:
+    one = changed("data.scale_schedule", "per_rank")
+    other = copy.deepcopy(one)
+    group, name = key.split(".")
+    other[group][name] = 4
+    assert cell_hash(one) != cell_hash(other)
+
+
 def test_the_hash_of_a_configuration_stays_what_it_was() -> None:
     """Folders of older sweeps are found again; a change here has to be wanted."""
-    assert cell_hash(CONFIG) == "76d3bdf4ff"
-    assert cell_hash(dict(reversed(CONFIG.items()))) == "76d3bdf4ff"
+    assert cell_hash(CONFIG) == "e1eae0261a"
+    assert cell_hash(dict(reversed(CONFIG.items()))) == "e1eae0261a"
 
 
 def test_names_hold_what_is_swept_and_no_character_that_a_path_minds() -> None:

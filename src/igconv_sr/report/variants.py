@@ -9,16 +9,12 @@ from typing import Any, NamedTuple
 from igconv_sr.report.found_runs import Measured
 from igconv_sr.runs.files import Row
 from igconv_sr.runs.results import WEIGHTS_OF
+from igconv_sr.runs.same_training import what_matters
 from igconv_sr.runs.trainings import Training
 from igconv_sr.weights.card import RAW
 
-_IRRELEVANT = re.compile(
-    r"seed|ckpt_path|(paths|logger|hydra|run|published|upsampler_size|benchmarks|budget|tile|tile_overlap)(\..*)?"
-    r"|data\.(seed|cache_dir|num_workers|storage|max_batch_per_device|prefetch)"
-    r"|trainer\.(_target_|accelerator|devices|num_nodes|strategy|max_steps|val_check_interval|compile|\w+_every_n_steps|enable_\w+)"
-    r"|optim\.optimizer\.fused|.*\._partial_"
-)
-"""Keys that leave a training's numbers as they are, or that other columns state."""
+_IN_COLUMNS = re.compile(r"seed|data\.seed|run\..+|trainer\.(_target_|max_steps)|.*\._partial_")
+"""Keys that other columns state, or that say nothing."""
 
 _STATED = re.compile(r"upsampler\.(_target_|fgrep|igsample)|loss\.frequency|data\.scales|optim\.scheduler\.max_steps")
 """Keys that a variant's name or its columns state already."""
@@ -144,20 +140,14 @@ def _train_data(name: str, training: Training | None) -> str:
 
 def flat_settings(config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """All keys of a configuration that matter for its numbers, with their values; null counts as absent."""
-    flat = sorted(_flatten(config))
+    matter = sorted(what_matters(config).items())
     # Where a published data set lies does not matter; its name is known.
     published = str(config.get("data", {}).get("_target_", "")).endswith(".PublishedData")
     return tuple(
-        (key, value) for key, value in flat if not _IRRELEVANT.fullmatch(key) and not (published and key == "data.root")
+        (key, value if isinstance(value, str) else json.dumps(value))
+        for key, value in matter
+        if not _IN_COLUMNS.fullmatch(key) and not (published and key == "data.root")
     )
-
-
-def _flatten(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{key}.")
-        elif value is not None:
-            yield f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value)
 
 
 class Labels:

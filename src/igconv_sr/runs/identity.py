@@ -5,26 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_NOT_IN_HASH = {
-    "": (
-        "hydra",
-        "paths",
-        "logger",
-        "ckpt_path",
-        "benchmarks",
-        "published",
-        "upsampler_size",
-        "budget",
-        "tile",
-        "tile_overlap",
-    ),
-    "data": ("cache_dir", "num_workers"),
-    "trainer": ("checkpoint_every_n_steps", "compile", "log_every_n_steps", "val_check_interval"),
-    "optim.optimizer": ("fused",),
-}
-"""Where things lie, what is logged, values that others refer to, and ways to compute the same, also of validation: none
-changes the weights beyond rounding. Benchmarks do not either; a finished cell that has not been scored on all of them
-is scored again without training."""
+from igconv_sr.runs.same_training import what_is_hashed
 
 _LENGTH = 10
 _IN_NAME = ("model", "upsampler", "variant", "seed", "data.scales", "experiment")
@@ -35,8 +16,8 @@ def cell_hash(config: Mapping[str, Any]) -> str:
 
     What is null counts as absent, so that a key added to the suite later, off by default, leaves older cells valid.
     """
-    kept = _without_null(_kept("", config))
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:_LENGTH]
+    kept = what_is_hashed(config)
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()[:_LENGTH]
 
 
 def cell_name(config: Mapping[str, Any], variant: str | None, swept: Mapping[str, str]) -> str:
@@ -56,20 +37,6 @@ def cell_name(config: Mapping[str, Any], variant: str | None, swept: Mapping[str
     more = [f"{key.rpartition('.')[2]}{_plain(value)}" for key, value in swept.items() if key not in _IN_NAME]
     parts: Sequence[str] = (config["run"]["model"], variant or config["run"]["upsampler"], scales, *more)
     return "-".join((*parts, f"seed{config['seed']}"))
-
-
-def _kept(key: str, value: Any) -> Any:
-    if not isinstance(value, Mapping):
-        return value
-    left_out = _NOT_IN_HASH.get(key, ())
-    prefix = f"{key}." if key else ""
-    return {name: _kept(f"{prefix}{name}", inner) for name, inner in value.items() if name not in left_out}
-
-
-def _without_null(node: Any) -> Any:
-    if isinstance(node, Mapping):
-        return {key: _without_null(value) for key, value in node.items() if value is not None}
-    return node
 
 
 def _plain(value: str) -> str:

@@ -6,8 +6,10 @@ keys without a rule (folders, loggers, benchmarks, names, values that others ref
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from igconv_sr.runs.same_training import flat
 
 TRAINING_IMAGES, VALIDATION_IMAGES = "training images", "validation images"
 """Beside the keys: which files they are, since the same folder may hold others, and a set may have moved."""
@@ -101,7 +103,7 @@ def training_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         config: Resolved, as plain dictionaries.
     """
-    return {key: value for key, value in _flat(config) if any(rule.keys.fullmatch(key) for rule in RULES)}
+    return {key: value for key, value in flat(config) if any(rule.keys.fullmatch(key) for rule in RULES)}
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
@@ -113,11 +115,3 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
         for key in sorted(before.keys() | now.keys())
         if before.get(key) != now.get(key)
     ]
-
-
-def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        elif value is not None:
-            yield f"{prefix}{key}", value

@@ -1,19 +1,16 @@
 """Folders of trainings: what they were asked for, and what they took."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from igconv_sr.runs.files import read_json, read_yaml
+from igconv_sr.runs.identity import cell_hash
 from igconv_sr.runs.results import FILE_NAME
 
 EARLIER_STAGES = "earlier_stages"
 """Key under which the configuration of a training in stages says what the ones before the last were."""
-
-_NOT_HASHED = ("paths", "ckpt_path", "logger")
 
 
 @dataclass(frozen=True)
@@ -49,11 +46,8 @@ class Training:
 
     @property
     def hash(self) -> str:
-        """Of the cell, or of what the configuration says besides folders and logs."""
-        if "hash" in self.cell:
-            return str(self.cell["hash"])
-        kept = {key: value for key, value in self.config.items() if key not in _NOT_HASHED}
-        return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        """Of the cell, or what it would be for such a cell."""
+        return str(self.cell["hash"]) if "hash" in self.cell else cell_hash(self.config)
 
     @property
     def curves(self) -> list[Path]:
