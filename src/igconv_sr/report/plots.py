@@ -10,9 +10,10 @@ from igconv_sr.report.crops import draw_crops, largest_spreads
 from igconv_sr.report.document import Cell, Heading, Picture, Table
 from igconv_sr.report.figures import Curve, Point, draw_curves, draw_scatter, picture
 from igconv_sr.report.seed_means import Scored, columns_of
-from igconv_sr.report.training_curves import LOSS, kind_of_curve, read_curves, scale_of
+from igconv_sr.report.training_curves import read_curves
 from igconv_sr.report.variants import Labels, Variant, scales_in_words
 from igconv_sr.runs.files import Row
+from igconv_sr.runs.logged_names import read_valid_score
 from igconv_sr.runs.trainings import Training
 
 Rows = Mapping[Variant, Scored]
@@ -135,21 +136,22 @@ def training_curves(trainings: Mapping[str, Sequence[tuple[str, Training]]], ski
             for column, curve in read_curves(training, label, skipped).items():
                 curves.setdefault(column, []).append(curve)
         labels = list(dict.fromkeys(label for label, _ in members))
-        for column in sorted(curves, key=lambda name: (name == LOSS, scale_of(name) or 0)):
-            scale = scale_of(column)
-            kind = kind_of_curve(column)
-            what = "training loss" if scale is None else f"validation PSNR Y at ×{scale}{kind} in dB"
-            remark = " Losses with a frequency term are larger for that alone." if scale is None else ""
+        for column in sorted(curves, key=_scales_then_loss):
+            score = read_valid_score(column)
+            what = "training loss" if score is None else f"validation PSNR Y at ×{score.scale:g}{score.kind} in dB"
+            remark = " Losses with a frequency term are larger for that alone." if score is None else ""
             caption = f"{what[0].upper()}{what[1:]} of {title}; one line per seed.{remark}"
             ends = "; ".join(f"{c.label}: {c.values[-1]:.4g} after {c.steps[-1]:,.0f} steps" for c in curves[column])
-            name = (
-                f"curves-{number}-{'loss' if scale is None else f'x{scale}'}{re.sub('[^a-z0-9]+', '-', kind)}".rstrip(
-                    "-"
-                )
-            )
+            mark = "loss" if score is None else re.sub("[^a-z0-9]+", "-", f"x{score.scale:g}{score.kind}").rstrip("-")
+            name = f"curves-{number}-{mark}"
             yield picture(
-                draw_curves(curves[column], labels, what, scale is None), name, caption, f"{caption} Ends: {ends}"
+                draw_curves(curves[column], labels, what, score is None), name, caption, f"{caption} Ends: {ends}"
             )
+
+
+def _scales_then_loss(column: str) -> tuple[bool, float, str]:
+    score = read_valid_score(column)
+    return score is None, 0 if score is None else score.scale, column
 
 
 class Gallery(NamedTuple):

@@ -1,21 +1,17 @@
 """Training curves from Lightning's tables."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from igconv_sr.errors import InputError
 from igconv_sr.report.figures import Curve
 from igconv_sr.runs.files import Line, read_csv
+from igconv_sr.runs.logged_names import LOSS, read_valid_score
 from igconv_sr.runs.trainings import Training
-
-LOSS = "train/loss"
-_VALID = re.compile(r"valid/psnr_y_x(\d+)([ +].*)?")
-"""What stands behind the scale is another task or protocol, whose curve is drawn apart."""
 
 
 def read_curves(training: Training, label: str, skipped: list[str]) -> dict[str, Curve]:
-    """The loss and the validation PSNR per scale of a run, over all its parts.
+    """The loss and the validation PSNR per scale of a run, over all its parts, by the names of their columns.
 
     Args:
         training: The run.
@@ -29,7 +25,7 @@ def read_curves(training: Training, label: str, skipped: list[str]) -> dict[str,
     for path in training.curves:
         for _, row in _read(path, training, skipped):
             for column, value in row.items():
-                if value and (column == LOSS or _VALID.fullmatch(column)):
+                if value and _is_drawn(column):
                     # A resumed part repeats steps after its checkpoint: what came later counts. Steps count from 0.
                     points.setdefault(column, {})[float(row["step"]) + 1] = float(value)
     return {
@@ -40,7 +36,7 @@ def read_curves(training: Training, label: str, skipped: list[str]) -> dict[str,
 def _read(path: Path, training: Training, skipped: list[str]) -> Sequence[Line]:
     with path.open(encoding="utf-8", errors="replace") as file:
         columns = file.readline().strip().split(",")
-    numbers = [name for name in columns if name == LOSS or _VALID.fullmatch(name)]
+    numbers = [name for name in columns if _is_drawn(name)]
     try:
         return read_csv(path, ("step",), ("step",), numbers)
     except InputError as error:
@@ -50,13 +46,6 @@ def _read(path: Path, training: Training, skipped: list[str]) -> Sequence[Line]:
         return []
 
 
-def kind_of_curve(column: str) -> str:
-    """What stands behind the scale in a column of validation PSNR, such as ``+tile128``; mostly nothing."""
-    found = _VALID.fullmatch(column)
-    return (found[2] or "") if found else ""
-
-
-def scale_of(column: str) -> int | None:
-    """The scale of a column of validation PSNR; None for the loss."""
-    found = _VALID.fullmatch(column)
-    return int(found[1]) if found else None
+def _is_drawn(column: str) -> bool:
+    score = read_valid_score(column)
+    return column == LOSS or (score is not None and score.measure == "psnr_y")

@@ -1,7 +1,17 @@
 """Names under which a training logs: one place for what writes them and what looks for them."""
 
+import re
+from typing import NamedTuple
+
+from igconv_sr.scale import plain_scale
+
 STEP = "trainer/global_step"
 """Lightning's name of the horizontal axis of all curves."""
+
+LOSS = "train/loss"
+"""Of a training batch, all terms together."""
+
+STEP_RATE = "train/steps_per_second"
 
 VALID_MEAN = "valid/psnr_y_mean"
 """PSNR on luma in dB, mean over the scales: what ``best_mean`` is chosen by."""
@@ -23,6 +33,30 @@ def valid_score(measure: str, scale: float, kind: str = "") -> str:
             ``valid/psnr_y_x2 (pil)``, ``valid/psnr_y_x2+tile128``.
     """
     return f"valid/{measure}_x{scale:g}{kind}"
+
+
+class ValidScore(NamedTuple):
+    """What the name of a curve of validation says; the arguments of :func:`valid_score`."""
+
+    measure: str
+    scale: float
+    kind: str
+
+
+def read_valid_score(name: str) -> ValidScore | None:
+    """Reads what :func:`valid_score` wrote; None if the name is another.
+
+    Example:
+        >>> read_valid_score("valid/psnr_y_x2.5+tile128")
+        ValidScore(measure='psnr_y', scale=2.5, kind='+tile128')
+    """
+    found = re.fullmatch(r"valid/(\w+)_x(\d+(?:\.\d+)?)([ +].*)?", name)
+    return None if found is None else ValidScore(found[1], plain_scale(float(found[2])), found[3] or "")
+
+
+def train_score(measure: str, scale: float) -> str:
+    """A value of a training batch at one scale, such as ``train/psnr_rgb_x2``; ``steps`` counts the batches with it."""
+    return f"train/{measure}_x{scale:g}"
 
 
 def valid_mean(kind: str = "") -> str:

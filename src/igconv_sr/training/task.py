@@ -18,6 +18,7 @@ from igconv_sr.inference.settings import Inference
 from igconv_sr.losses import LossOfImages, UnreadLosses, WeightedLoss
 from igconv_sr.metrics import STANDARD
 from igconv_sr.network import SRNet
+from igconv_sr.runs.logged_names import LOSS, train_score
 from igconv_sr.weights.card import ModelCard
 from igconv_sr.weights.checkpoint import CARD_KEY
 
@@ -75,12 +76,12 @@ class SuperResolution(LightningModule):
         return loss
 
     def _log_training(self, batch: Batch, images: list[Tensor], losses: list[LossOfImages], loss: Tensor) -> None:
-        self.log("train/loss", loss, prog_bar=True, sync_dist=True)
+        self.log(LOSS, loss, prog_bar=True, sync_dist=True)
         for (scale, _), sr, hr, group in zip(batch.groups, images, batch.hr, losses, strict=True):
             for name, values in group.terms.items():
-                self.log(f"train/{name}_x{scale:g}", values.mean())
+                self.log(train_score(name, scale), values.mean())
             value = psnr(sr.detach().float().clamp(0, 1) * 255, hr * 255).mean()
-            self.log(f"train/psnr_rgb_x{scale:g}", value, prog_bar=True)
+            self.log(train_score("psnr_rgb", scale), value, prog_bar=True)
 
     def validation_step(self, batch: BenchmarkItem, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's hook)
         """Scores one image; :class:`igconv_sr.training.callbacks.ValidationScores` logs the means."""

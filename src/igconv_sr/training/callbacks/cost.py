@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from igconv_sr.runs.logged_names import STEP_RATE
 from igconv_sr.system.files import replacing
 
 FILE_NAME = "cost.json"
@@ -89,7 +90,7 @@ class TrainingCost(Callback):
             return
         steps, seconds = self._logged_at
         now = self._total()
-        pl_module.log("train/steps_per_second", (trainer.global_step - steps) / (now - seconds), rank_zero_only=True)
+        pl_module.log(STEP_RATE, (trainer.global_step - steps) / (now - seconds), rank_zero_only=True)
         self._logged_at = (trainer.global_step, now)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

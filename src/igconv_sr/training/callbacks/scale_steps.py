@@ -6,6 +6,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from igconv_sr.data import Batch
+from igconv_sr.runs.logged_names import train_score
 from igconv_sr.scale import plain_scale
 
 
@@ -28,7 +29,7 @@ class ScaleSteps(Callback):
         if trainer.global_step % trainer.log_every_n_steps:  # type: ignore[attr-defined]  # set out of mypy's sight
             return
         for scale, steps in sorted(self.steps.items()):
-            pl_module.log(f"train/steps_x{scale:g}", float(steps), rank_zero_only=True)
+            pl_module.log(train_score("steps", scale), float(steps), rank_zero_only=True)
 
     def state_dict(self) -> dict[str, Any]:
         """The counts."""
