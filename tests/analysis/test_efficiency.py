@@ -86,8 +86,8 @@ def test_psnr_is_the_mean_over_runs(tmp_path: Path) -> None:
     [
         (["m,u,Set5,2,30,standard", "m,u,Set5,3,30,liif"], None, r"different protocols \(liif, standard\)"),
         (["m,u,Set5,2,30,standard"], "Set14", "--benchmark Set14: the tables hold Set5; did you mean Set5"),
-        (["m,u,Set5,2,3o,standard"], None, r"a\.csv, line 2: a number is damaged"),
-        (["m,u,Set5,2"], None, r"a\.csv, line 2: it has no psnr_y, protocol"),
+        (["m,u,Set5,2,3o,standard"], None, r"a\.csv, line 2: psnr_y is '3o', not a number"),
+        (["m,u,Set5,2"], None, r"a\.csv, line 2: 4 values for 6 columns"),
         (["m,u,Set5,2,,rgb"], None, "hold no psnr_y"),
         ([], None, "hold no psnr_y"),
     ],

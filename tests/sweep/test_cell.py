@@ -50,5 +50,5 @@ def test_a_child_that_inherits_the_lock_holds_it_alone(tmp_path: Path) -> None:
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / FILE_NAME).write_text('{"name": "a"')
-    with pytest.raises(InputError, match=r"one/cell\.json is damaged"):
+    with pytest.raises(InputError, match=r"one/cell\.json.*is damaged"):
         read_cells(tmp_path)

@@ -1,12 +1,12 @@
 """PSNR of trained models from the ``results.csv`` of their runs."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import NamedTuple
 
 from igconv_sr.errors import InputError, did_you_mean
+from igconv_sr.runs.results import read_results
 
 ModelKey = tuple[str, str, int]
 """Model, upsampler, scale."""
@@ -36,7 +36,7 @@ def read_psnr(paths: Sequence[Path], benchmark: str | None) -> MeasuredPsnr:
     Raises:
         InputError: If a table is missing or damaged, holds several protocols, or no row of the benchmark.
     """
-    rows = [row for path in paths for row in _read(path / "results.csv" if path.is_dir() else path)]
+    rows = [row for path in paths for _, row in read_results(path, _COLUMNS)]
     rows = [row for row in rows if row["psnr_y"]]
     if not rows:
         raise InputError("--results: the tables hold no psnr_y")
@@ -53,18 +53,3 @@ def read_psnr(paths: Sequence[Path], benchmark: str | None) -> MeasuredPsnr:
         if (scale := float(row["scale"])).is_integer():
             values.setdefault((row["model"], row["upsampler"], int(scale)), []).append(float(row["psnr_y"]))
     return MeasuredPsnr(chosen, {key: mean(found) for key, found in values.items()})
-
-
-def _read(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; give the results.csv of a run, or its folder")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    for number, row in enumerate(rows, start=2):
-        if missing := [column for column in _COLUMNS if row.get(column) is None]:
-            raise InputError(f"{path}, line {number}: it has no {', '.join(missing)}")
-        try:
-            float(row["scale"]), float(row["psnr_y"] or 0)
-        except ValueError as error:
-            raise InputError(f"{path}, line {number}: a number is damaged ({error})") from error
-    return rows

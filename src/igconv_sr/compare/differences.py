@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.stats import bootstrap
 
 from igconv_sr.errors import InputError
-from igconv_sr.runs.results import MEASURES, MORE_MEASURES, PER_IMAGE
+from igconv_sr.runs.results import MEASURES, MORE_MEASURES, PER_IMAGE, read_results_per_image
 from igconv_sr.system.files import replacing
 
 Row = Mapping[str, str]
@@ -97,15 +97,8 @@ def read_run(path: Path) -> RunTable:
     Raises:
         InputError: If there is no such table, or it is damaged, holds an image twice, or several protocols.
     """
+    rows = [row for _, row in read_results_per_image(path, _NEEDED)]
     path = path / PER_IMAGE if path.is_dir() else path
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; give the folder of a run of igconv-sr evaluate or train")
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in _NEEDED if name not in (reader.fieldnames or ())]
-        if missing:
-            raise InputError(f"{path} is no {PER_IMAGE}: it has no column {', '.join(missing)}")
-        rows = list(reader)
     protocols = sorted({row["protocol"] for row in rows})
     if len(protocols) != 1:
         raise InputError(
@@ -117,13 +110,8 @@ def read_run(path: Path) -> RunTable:
 
 def _by_key(path: Path, rows: Sequence[Row]) -> dict[ImageKey, Row]:
     found: dict[ImageKey, Row] = {}
-    for line, row in enumerate(rows, start=2):
-        try:
-            key = row["benchmark"], float(row["scale"]), row["image"]
-            for name in (*MEASURES, *MORE_MEASURES):
-                float(row.get(name) or 0)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{path}, line {line}: a number is damaged ({error})") from error
+    for row in rows:
+        key = row["benchmark"], float(row["scale"]), row["image"]
         if key in found:
             raise InputError(f"{path} holds {_in_words(key)} twice")
         found[key] = row

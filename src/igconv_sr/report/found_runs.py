@@ -10,16 +10,7 @@ from pathlib import Path
 from igconv_sr.compare.differences import ImageKey
 from igconv_sr.errors import InputError
 from igconv_sr.runs.files import Line, Row, read_csv
-from igconv_sr.runs.results import (
-    COLUMNS,
-    FILE_NAME,
-    IMAGE_END,
-    IMAGE_START,
-    MEASURES,
-    MORE_MEASURES,
-    PER_IMAGE,
-    WEIGHTS_OF,
-)
+from igconv_sr.runs.results import FILE_NAME, PER_IMAGE, WEIGHTS_OF, read_results, read_results_per_image
 from igconv_sr.runs.trainings import Training, read_training
 
 EFFICIENCY = "efficiency.csv"
@@ -126,10 +117,8 @@ def _walk(folders: Sequence[Path]) -> Iterator[tuple[Path, set[str]]]:
 
 
 def _read_results(folder: Path, trainings: dict[Path, Training], skipped: list[str]) -> list[Measured]:
-    measures = (*MEASURES, *MORE_MEASURES)
-    numbers = ("scale", "images", "params", "steps")
     found: dict[tuple[str, ...], Measured] = {}
-    for _, row in read_csv(folder / FILE_NAME, COLUMNS, numbers, measures):
+    for _, row in read_results(folder):
         key = _source_of(row)
         if key not in found:
             source = dict(zip(_SOURCE, key, strict=True))
@@ -137,8 +126,7 @@ def _read_results(folder: Path, trainings: dict[Path, Training], skipped: list[s
         found[key].means[row["benchmark"], float(row["scale"])] = row
     per_image = folder / PER_IMAGE
     if per_image.is_file():
-        needed = [name for name in (*IMAGE_START, *IMAGE_END) if name != "ssim_rgb"]
-        for _, row in read_csv(per_image, needed, ("scale",), measures):
+        for _, row in read_results_per_image(per_image):
             if (measured := found.get(_source_of(row))) is None:
                 skipped.append(f"{per_image} holds rows of {row['model']} that {FILE_NAME} beside it does not.")
             else:

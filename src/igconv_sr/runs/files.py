@@ -1,4 +1,4 @@
-"""Reads the files of runs; a damaged one is named with its line."""
+"""Reads the files of runs; a damaged one is named with its line, by one sentence whoever reads it."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from igconv_sr.errors import InputError
 
 Row = Mapping[str, str]
 
-_MEND = "the file is damaged: write it anew, or leave its run out with runs=[…]"
+_MEND = "the file is damaged: write it anew, or leave its run out"
 
 
 class Line(NamedTuple):

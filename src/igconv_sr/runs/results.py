@@ -1,4 +1,4 @@
-"""The tables that every training and evaluation writes: ``results.csv`` and ``results_per_image.csv``."""
+"""``results.csv`` and ``results_per_image.csv``: every training and evaluation writes them, and they are read here."""
 
 import csv
 import subprocess
@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 
 from igconv_sr.data import Benchmark
+from igconv_sr.errors import InputError
 from igconv_sr.metrics import ImageScore, Score, mean_scores
+from igconv_sr.runs.files import Line, read_csv
 from igconv_sr.system.files import replacing
 from igconv_sr.weights.card import AVERAGE, ModelCard
 
@@ -68,6 +70,8 @@ FILE_COLUMNS = ("hr_file", "lr_file")
 IMAGE_START = ("benchmark", "image", "scale", *MEASURES, "ssim_rgb")
 IMAGE_END = ("protocol", *_MODEL, "checkpoint", "commit", *FILE_COLUMNS)
 """Around the perceptual measures."""
+
+IMAGE_COLUMNS = tuple(name for name in (*IMAGE_START, *IMAGE_END) if name not in MORE_MEASURES)
 
 assert {field.name for field in fields(Source)} == {*_MODEL, *_ORIGIN, WEIGHTS_OF}
 
@@ -129,6 +133,32 @@ def write_results(images: Sequence[ImageScore], made_by: Source, benchmarks: Seq
     _write(folder / PER_IMAGE, (*IMAGE_START, *perceptual, *IMAGE_END, *last), rows)
     means = [{**model, **_measured(score), "images": score.images} for score in mean_scores(images)]
     _write(folder / FILE_NAME, (*COLUMNS, *more, *last), means)
+
+
+def read_results(path: Path, needed: Sequence[str] = COLUMNS) -> list[Line]:
+    """Reads the means of a run.
+
+    Args:
+        path: The folder of the run, or the file itself.
+        needed: Columns that it must have.
+
+    Raises:
+        InputError: If there is no such table, or it is damaged.
+    """
+    return _read(path, FILE_NAME, needed)
+
+
+def read_results_per_image(path: Path, needed: Sequence[str] = IMAGE_COLUMNS) -> list[Line]:
+    """Reads the images of a run, as :func:`read_results` does the means."""
+    return _read(path, PER_IMAGE, needed)
+
+
+def _read(path: Path, name: str, needed: Sequence[str]) -> list[Line]:
+    path = path / name if path.is_dir() else path
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; give the folder of a run of igconv-sr train or evaluate")
+    numbers = [column for column in ("scale", "images", "params", "steps") if column in needed]
+    return read_csv(path, needed, numbers, (*MEASURES, *MORE_MEASURES))
 
 
 def _absolute(path: Path | None) -> str:

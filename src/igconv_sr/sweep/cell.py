@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from igconv_sr.errors import InputError
+from igconv_sr.runs.files import read_json
 from igconv_sr.system.files import replacing
 from igconv_sr.system.lock import is_locked
 
@@ -48,10 +49,10 @@ class Cell:
         path = folder / FILE_NAME
         running = is_locked(folder)  # looked at first: a cell that ends in between has then written how
         try:
-            cell = cls(**json.loads(path.read_text()))
+            cell = cls(**read_json(path))
         except FileNotFoundError as error:
             raise InputError(f"{folder} is no cell of a sweep: it holds no {FILE_NAME}") from error
-        except (ValueError, TypeError) as error:
+        except TypeError as error:
             raise InputError(f"{path} is damaged ({error}); remove {folder} to start this cell anew") from error
         if cell.state == "running" and not running:
             return replace(cell, state="interrupted", reason=cell.reason or "its process is gone")

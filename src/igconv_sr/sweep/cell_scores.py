@@ -1,30 +1,31 @@
 """Scores of the cells, as they stand in their ``results.csv``."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
+from igconv_sr.runs.files import read_yaml
+from igconv_sr.runs.results import FILE_NAME, read_results
 
-_RESULTS = "results.csv"
 _CONFIG = "config.yaml"
 
 
 def scored_on(folder: Path, benchmarks: Sequence[str]) -> bool:
     """Whether a cell's results are there and were made on these benchmarks."""
-    if not (folder / _RESULTS).is_file():
+    if not (folder / FILE_NAME).is_file():
         return False
-    saved = yaml.safe_load((folder / _CONFIG).read_text())
+    saved = read_yaml(folder / _CONFIG)
     return list(saved.get("benchmarks", [])) == list(benchmarks)
 
 
 def read_psnr(folder: Path) -> Mapping[tuple[str, str], float]:
-    """PSNR on luma in dB by benchmark and scale; empty where there are no results yet."""
-    path = folder / _RESULTS
-    if not path.is_file():
+    """PSNR on luma in dB by benchmark and scale; empty where there are no results yet.
+
+    Raises:
+        InputError: If they are damaged.
+    """
+    if not (folder / FILE_NAME).is_file():
         return {}
-    with path.open(newline="") as file:
-        return {(row["benchmark"], row["scale"]): float(row["psnr_y"]) for row in csv.DictReader(file)}
+    return {(row["benchmark"], row["scale"]): float(row["psnr_y"]) for _, row in read_results(folder)}
 
 
 def summary(folder: Path) -> str:
