@@ -4,6 +4,7 @@ Legend: B batch, C feature channels, H and W height and width of the low-resolut
 """
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -25,6 +26,7 @@ class Encoder(nn.Module, ABC):
         traced_multiple: A program traced from it (:mod:`igconv_sr.export`) serves multiples of this; need not exist
             where it is ``size_multiple``.
         rgb_mean: Subtracted from the input and added back to the output, or None.
+        prefers_channels_last: Whether a GPU trains it faster in half precision with channels last; need not exist.
         add_mean: Need not exist; what SRNet has the upsampler apply to its main branch (RCAN learns its mean shift).
     """
 
@@ -32,6 +34,7 @@ class Encoder(nn.Module, ABC):
     size_multiple: int = 1
     pad_mode: PadMode = "reflect"
     rgb_mean: tuple[float, float, float] | None = None
+    prefers_channels_last: ClassVar[bool] = True
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:

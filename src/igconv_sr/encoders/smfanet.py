@@ -108,6 +108,8 @@ class SMFANet(Encoder):
         ffn_scale: Width of the feed-forward network relative to C.
     """
 
+    prefers_channels_last = False  # cuDNN then takes its depth-wise convolutions channel by channel
+
     def __init__(self, dim: int = 48, n_blocks: int = 12, ffn_scale: float = 2) -> None:
         super().__init__()
         self.out_channels, self.traced_multiple = dim, _POOLING

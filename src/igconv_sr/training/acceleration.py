@@ -9,6 +9,7 @@ from torch import nn
 
 from igconv_sr.errors import InputError
 from igconv_sr.network import SRNet
+from igconv_sr.training.callbacks import CapturedSteps
 from igconv_sr.upsamplers.hypernet import HyperNetwork
 
 Compile = bool | Literal["auto"]
@@ -20,8 +21,8 @@ def accelerate(net: SRNet, trainer: Trainer, compiled: Compile) -> None:
     Args:
         net: On whatever device.
         trainer: That will train it.
-        compiled: Whether to compile the encoder and the hyper-networks; ``auto``: on a GPU. They are compiled at the
-            first step.
+        compiled: Whether to compile the encoder and the hyper-networks, which takes minutes at the first step for a
+            transformer; ``auto``: one GPU repeats what Python once told it (see :class:`CapturedSteps`), no compiler.
 
     Raises:
         InputError: If ``compiled`` is neither.
@@ -29,10 +30,12 @@ def accelerate(net: SRNet, trainer: Trainer, compiled: Compile) -> None:
     if compiled not in (True, False, "auto"):
         raise InputError(f"trainer.compile={compiled} must be auto, true or false")
     on_gpu = isinstance(trainer.accelerator, CUDAAccelerator)
-    if on_gpu and trainer.precision == "bf16-mixed":
+    if on_gpu and trainer.precision == "bf16-mixed" and getattr(net.encoder, "prefers_channels_last", True):
         # Otherwise cuDNN changes the layout before and after every convolution in half precision.
         net.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub leaves it out
-    if compiled is True or (compiled == "auto" and on_gpu):
+    if compiled == "auto" and on_gpu:
+        trainer.callbacks.append(CapturedSteps())  # type: ignore[attr-defined]  # set out of mypy's sight
+    if compiled is True:
         for module in compiled_parts(net):
             module.compile()
 

@@ -15,10 +15,11 @@ from igconv_sr.errors import NonFiniteError
 from igconv_sr.evaluation.scoring import Scoring
 from igconv_sr.functional.quality import psnr
 from igconv_sr.inference.settings import Inference
-from igconv_sr.losses import LossOfImages, UnreadLosses, WeightedLoss
+from igconv_sr.losses import UnreadLosses, WeightedLoss
 from igconv_sr.metrics import STANDARD
 from igconv_sr.network import SRNet
 from igconv_sr.runs.logged_names import LOSS, train_score
+from igconv_sr.training.forward_pass import BatchLosses, ForwardPass
 from igconv_sr.weights.card import ModelCard
 from igconv_sr.weights.checkpoint import CARD_KEY
 
@@ -47,7 +48,8 @@ class SuperResolution(LightningModule):
         inference: Inference | None = None,
     ) -> None:
         super().__init__()
-        self.net, self.card, self.loss = net, card, loss
+        self.net, self.card = net, card
+        self.forward_pass = ForwardPass(net, loss)
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.log_every_n_steps = log_every_n_steps
         inference = inference or Inference()
@@ -62,25 +64,23 @@ class SuperResolution(LightningModule):
             NonFiniteError: If a loss is NaN or infinite. A GPU would have to be waited for: there it is told at the
                 next logged step or checkpoint.
         """
-        images = self.net.forward_mixed(batch.lr, batch.groups)
-        losses = [self.loss(sr, hr) for sr, hr in zip(images, batch.hr, strict=True)]
-        values = torch.cat([group.total for group in losses])
-        loss = values.mean()
-        self.unread_losses.add(self.global_step, values, batch.groups, batch.names)
+        losses = self.forward_pass(batch)
+        loss = losses.values.mean()
+        self.unread_losses.add(self.global_step, losses.values, batch.groups, batch.names)
         # The loggers write at the end of a step.
         is_logged = (self.global_step + 1) % self.log_every_n_steps == 0
         if is_logged or loss.device.type == "cpu":
             self.unread_losses.check()
         if is_logged:
-            self._log_training(batch, images, losses, loss)
+            self._log_training(batch, losses, loss)
         return loss
 
-    def _log_training(self, batch: Batch, images: list[Tensor], losses: list[LossOfImages], loss: Tensor) -> None:
+    def _log_training(self, batch: Batch, losses: BatchLosses, loss: Tensor) -> None:
         self.log(LOSS, loss, prog_bar=True, sync_dist=True)
-        for (scale, _), sr, hr, group in zip(batch.groups, images, batch.hr, losses, strict=True):
-            for name, values in group.terms.items():
+        for (scale, _), sr, hr, terms in zip(batch.groups, losses.images, batch.hr, losses.terms, strict=True):
+            for name, values in terms.items():
                 self.log(train_score(name, scale), values.mean())
-            value = psnr(sr.detach().float().clamp(0, 1) * 255, hr * 255).mean()
+            value = psnr(sr.float().clamp(0, 1) * 255, hr * 255).mean()
             self.log(train_score("psnr_rgb", scale), value, prog_bar=True)
 
     def validation_step(self, batch: BenchmarkItem, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's hook)

@@ -1,6 +1,7 @@
 """What a training does besides its steps."""
 
 from igconv_sr.training.callbacks.average import MovingAverage
+from igconv_sr.training.callbacks.captured_steps import CapturedSteps
 from igconv_sr.training.callbacks.checkpoints import LAST, checkpoints
 from igconv_sr.training.callbacks.cost import TrainingCost
 from igconv_sr.training.callbacks.image_panels import ImagePanels
@@ -16,6 +17,7 @@ from igconv_sr.training.callbacks.validation_scores import ValidationScores
 __all__ = [
     "LAST",
     "SETTINGS_KEY",
+    "CapturedSteps",
     "GracefulStop",
     "ImagePanels",
     "MovingAverage",

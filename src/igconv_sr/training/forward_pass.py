@@ -1,0 +1,118 @@
+"""From a batch to its losses: the part of a training step that a GPU can repeat without Python."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from igconv_sr.data import Batch
+from igconv_sr.losses import WeightedLoss
+from igconv_sr.network import SRNet
+from igconv_sr.scale import Scale
+from igconv_sr.system.console import say
+
+Groups = Sequence[tuple[Scale, int]]
+
+
+class BatchLosses(NamedTuple):
+    """What a step learns from, and what it logs.
+
+    Attributes:
+        values: (B,), the loss of each image.
+        images: Per group the SR images (rows,3,r·H,r·W), without gradients.
+        terms: Per group the unweighted terms of the loss by name, (rows,), without gradients.
+    """
+
+    values: Tensor
+    images: list[Tensor]
+    terms: list[dict[str, Tensor]]
+
+
+class ForwardPass:
+    """The network and its loss, as Python runs them.
+
+    Args:
+        net: The network.
+        loss: Of the training.
+    """
+
+    def __init__(self, net: SRNet, loss: WeightedLoss) -> None:
+        self.net, self.loss = net, loss
+
+    def __call__(self, batch: Batch) -> BatchLosses:
+        """Runs one batch."""
+        return self._named(_run(self.net, self.loss, batch.groups, batch.lr, *batch.hr), len(batch.groups))
+
+    def _named(self, tensors: tuple[Tensor, ...], groups: int) -> BatchLosses:
+        names = list(self.loss.weights)
+        images, terms = (
+            [tensor.detach() for tensor in part] for part in (tensors[1 : groups + 1], tensors[groups + 1 :])
+        )
+        by_group = [terms[start : start + len(names)] for start in range(0, len(terms), len(names))]
+        return BatchLosses(tensors[0], images, [dict(zip(names, group, strict=True)) for group in by_group])
+
+
+class CapturedForwardPass(ForwardPass):
+    """The same numbers by two CUDA graphs, the second of which runs in the backward pass: Python issues two launches.
+
+    They are captured at the first batch and serve all batches of the same scales and sizes; others run as ever.
+    Gradients lie where the next batch overwrites them: not for micro-batches whose gradients are added up.
+
+    Args:
+        net: On a GPU; from the first batch on its weights stay where they are in memory.
+        loss: Of the training.
+    """
+
+    def __init__(self, net: SRNet, loss: WeightedLoss) -> None:
+        super().__init__(net, loss)
+        self._kind: tuple[object, ...] | None = None
+        self._graphs: Callable[..., tuple[Tensor, ...]] | None = None
+
+    def __call__(self, batch: Batch) -> BatchLosses:
+        """Runs one batch."""
+        kind = (tuple(batch.groups), batch.lr.shape)
+        if self._kind is None:
+            self._kind, self._graphs = kind, self._capture(batch)
+        if self._graphs is None or kind != self._kind:
+            return super().__call__(batch)
+        values, *logged = self._graphs(batch.lr, *batch.hr)
+        return self._named((values, *(tensor.detach() for tensor in logged)), len(batch.groups))
+
+    def _capture(self, batch: Batch) -> Callable[..., tuple[Tensor, ...]] | None:
+        module = _Groups(self.net, self.loss, batch.groups)
+        inputs = tuple(images.clone() for images in (batch.lr, *batch.hr))
+        kind = batch.lr.device.type
+        # Weights that autocast has converted for one step would be those of all steps.
+        uncached = torch.autocast(
+            kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind), cache_enabled=False
+        )
+        try:
+            # What warms up must not use up random numbers: a continued training captures at another step.
+            with torch.random.fork_rng([batch.lr.device]), uncached:
+                return cast("Callable[..., tuple[Tensor, ...]]", torch.cuda.make_graphed_callables(module, inputs))
+        except RuntimeError as error:
+            reason = str(error).partition("\n")[0]
+            say(f"The steps run without CUDA graphs, which is slower: {reason}")
+            return None
+
+
+class _Groups(nn.Module):
+    """What is captured: the scales of its batches are fixed, their tensors are not."""
+
+    def __init__(self, net: SRNet, loss: WeightedLoss, groups: Groups) -> None:
+        super().__init__()
+        self.net, self.loss, self.groups = net, loss, groups
+
+    def forward(self, lr: Tensor, *hr: Tensor) -> tuple[Tensor, ...]:
+        """As :func:`_run`."""
+        return _run(self.net, self.loss, self.groups, lr, *hr)
+
+
+def _run(net: SRNet, loss: WeightedLoss, groups: Groups, lr: Tensor, *hr: Tensor) -> tuple[Tensor, ...]:
+    """From LR images and the HR images of each group to the loss of each image, all SR images and all terms."""
+    images = net.forward_mixed(lr, groups)
+    losses = [loss(sr, target) for sr, target in zip(images, hr, strict=True)]
+    terms = [term.detach() for group in losses for term in group.terms.values()]
+    # Only the first has gradients: a graph would add up zeros for what the logs alone want.
+    return torch.cat([group.total for group in losses]), *(image.detach() for image in images), *terms
