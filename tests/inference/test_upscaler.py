@@ -6,8 +6,11 @@ import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
+import numpy as np
 import pytest
+import skimage.data
 import torch
 from torch import Tensor
 
@@ -19,6 +22,7 @@ from igconv_sr.inference.tiles import Overlap, blended, largest_core, step_of, t
 from igconv_sr.inference.upscaler import Upscaler
 from igconv_sr.network import Bicubic, SRNet
 from igconv_sr.upsamplers import IGConv, SPConv
+from igconv_sr.weights.checkpoint import load
 
 BOUNDED = {
     "edsr": (lambda: EDSR(8, 2, 1.0), 2 * 2 + 3),
@@ -278,6 +282,7 @@ from igconv_sr.network import SRNet
 from igconv_sr.upsamplers import IGConv
 from igconv_sr.inference.upscaler import Upscaler
 from functools import partial
+from typing import Any
 net = SRNet(EDSR(8, 1), partial(IGConv, hidden_dim=16, num_layers=1), (2, 3, 4)).eval()
 list(Upscaler(net).bands(torch.zeros(300, 300, 3, dtype=torch.uint8), Fraction(4)))  # load all code
 pixels = torch.zeros(1000, 1000, 3, dtype=torch.uint8)
@@ -306,3 +311,63 @@ def test_the_size_of_the_tile_follows_the_free_memory(monkeypatch: pytest.Monkey
         monkeypatch.setattr(engine, "free_bytes", lambda _, free=free: free)
         counts.append(len(list(Upscaler(net).bands(pixels, Fraction(2)))))
     assert counts[0] > counts[1] > counts[2] == 1
+
+
+def disc(side: int) -> "np.ndarray[Any, Any]":
+    """Coverage of a disc of radius 0.35 · side by (side,side) pixels, in [0,1], by 16×16 samples each."""
+    down, across = (np.mgrid[: 16 * side, : 16 * side] + 0.5) / 16 - side / 2
+    inside = down**2 + across**2 <= (0.35 * side) ** 2
+    return inside.reshape(side, 16, side, 16).mean(axis=(1, 3))
+
+
+@pytest.fixture(scope="module")
+def packaged() -> SRNet:
+    net = load("photo-small")
+    assert isinstance(net, SRNet)
+    return net
+
+
+def test_edges_of_alpha_are_those_of_the_network_and_flat_parts_exact(packaged: SRNet) -> None:
+    alpha = np.round(255 * disc(64)).astype(np.uint8)
+    white = np.full_like(alpha, 255)
+    image = torch.from_numpy(np.dstack([white, white, white, alpha]))
+    exact = 255 * disc(128)
+    error = {}
+    for bicubic in (True, False):
+        larger = torch.cat(list(Upscaler(packaged, bicubic_alpha=bicubic).bands(image, Fraction(2)))).numpy()
+        error[bicubic] = np.sqrt(np.mean((larger[..., 3] - exact) ** 2))
+    assert error[False] < 0.4 * error[True]
+    assert set(larger[:10, :, 3].flat) == {0}
+    assert set(larger[50:78, 50:78, 3].flat) == {255}
+    assert larger[..., :3][larger[..., 3] > 0].min() == 255
+
+
+def test_alpha_that_is_the_same_everywhere_stays_so(packaged: SRNet) -> None:
+    image = torch.randint(0, 256, (20, 24, 2), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    image[..., 1] = 77
+    larger = torch.cat(list(Upscaler(packaged).bands(image, Fraction(5, 2))))
+    assert set(larger[..., 1].flatten().tolist()) == {77}
+
+
+@pytest.mark.parametrize("tile", [None, 24])
+@pytest.mark.parametrize("scale", [Fraction(2), Fraction(5, 2)])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16])
+def test_a_texture_stays_seamless(packaged: SRNet, scale: Fraction, tile: int | None, dtype: torch.dtype) -> None:
+    texture = torch.from_numpy(skimage.data.astronaut()[100:140, 100:150]).to(torch.int32)
+    texture = (texture * (257 if dtype == torch.uint16 else 1)).to(dtype)
+    tiled = texture.to(torch.int32).repeat(2, 2, 1).to(dtype)
+    one = torch.cat(list(Upscaler(packaged, tile=tile, wrap="xy").bands(texture, scale))).to(torch.int32)
+    four = torch.cat(list(Upscaler(packaged, wrap="xy").bands(tiled, scale))).to(torch.int32)
+    plain = torch.cat(list(Upscaler(packaged).bands(texture, scale))).to(torch.int32)
+    unit = 257 if dtype == torch.uint16 else 1
+    assert (four - one.repeat(2, 2, 1)).abs().max() <= unit
+    assert (plain - one).abs().max() > 3 * unit
+
+
+def test_one_axis_alone_may_wrap(packaged: SRNet) -> None:
+    texture = torch.from_numpy(skimage.data.astronaut()[100:140, 100:150].copy())
+    across = torch.cat(list(Upscaler(packaged, wrap="x").bands(texture, Fraction(2)))).to(torch.int32)
+    twice = torch.cat(list(Upscaler(packaged, wrap="x").bands(texture.repeat(1, 2, 1), Fraction(2)))).to(torch.int32)
+    assert (twice - across.repeat(1, 2, 1)).abs().max() <= 1
+    down = torch.cat(list(Upscaler(packaged, wrap="x").bands(texture.repeat(2, 1, 1), Fraction(2)))).to(torch.int32)
+    assert (down - across.repeat(2, 1, 1)).abs().max() > 3

@@ -16,7 +16,8 @@ from kornia_rs.io import read_image_png_u16, write_image_png_u16
 from PIL import Image, ImageCms
 
 from conftest import relative_error
-from igconv_sr.upscale.messages import printable
+from igconv_sr.errors import InputError
+from igconv_sr.system.console import printable
 from igconv_sr.upscale.planning import plan
 from igconv_sr.upscale.upscale import main
 from igconv_sr.weights.card import ModelCard
@@ -294,11 +295,46 @@ def test_a_batch_with_hostile_files_is_done(upscale: Run) -> None:
 def test_folders_that_cannot_be_written_to(upscale: Run, output: str) -> None:
     Path("file").touch()
     Image.fromarray(smooth(10, 10)).save("a.png")
-    done = upscale("a.png", "-o", output, "--scale", "2")
-    assert done.status == 1
-    assert len(done.failures) == 1
-    assert output.split("/")[-1] in done.failures[0] or "file" in done.failures[0]
+    with pytest.raises(InputError, match=rf"a\.png cannot become {output}/a_x2\.png: \w+"):
+        upscale("a.png", "-o", output, "--scale", "2")
     assert names(".") == ["a.png", "file"]
+
+
+def test_a_bad_argument_does_not_stop_the_others(upscale: Run) -> None:
+    Path("dir.png").mkdir()
+    for name in ("a.png", "b.png"):
+        Image.fromarray(smooth(10, 10)).save(name)
+    done = upscale("a.png", "dir.png", "no*.png", "b.png", "--scale", "2")
+    assert done.status == 1
+    assert names(".") == ["a.png", "a_x2.png", "b.png", "b_x2.png", "dir.png"]
+    assert ["holds no image file" in done.failures[0], "matches no file" in done.failures[1]] == [True, True]
+
+
+def test_a_pattern_keeps_its_folders_and_finished_pictures_are_skipped(upscale: Run) -> None:
+    for folder in ("rec/one", "rec/two"):
+        Path(folder).mkdir(parents=True)
+        Image.fromarray(smooth(10, 10)).save(f"{folder}/1.png")
+        Path(folder, "._1.png").write_bytes(b"of the system")
+    flags = ("rec/**/*.png", "-o", "out", "--scale", "2", "--skip-existing")
+    assert upscale(*flags).status == 0
+    written = [str(path.relative_to("out")) for path in sorted(Path("out").rglob("*.png"))]
+    assert written == ["one/1_x2.png", "two/1_x2.png"]
+    Path("out/two/1_x2.png").unlink()
+    before = Path("out/one/1_x2.png").stat().st_mtime_ns
+    done = upscale(*flags)
+    assert done.status == 0
+    assert "1 of the results are there already" in done.out
+    assert "1 picture written, 0 failed" in done.out
+    assert Path("out/one/1_x2.png").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("form", ["AVIF", "JPEG2000", "PPM", "TGA"])
+def test_further_formats_are_read(upscale: Run, form: str) -> None:
+    suffix = {"AVIF": "avif", "JPEG2000": "jp2", "PPM": "ppm", "TGA": "tga"}[form]
+    Path("in").mkdir()
+    Image.fromarray(smooth(10, 12)).save(f"in/a.{suffix}", form)
+    assert upscale("in", "-o", "out", "--scale", "2").status == 0
+    assert Image.open("out/a_x2.png").size == (24, 20)
 
 
 def test_from_standard_input_to_standard_output(weights: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class FlagParser(argparse.ArgumentParser):
             metavar="FILE|NAME",
             help=f"{MODEL_FILES} (default: {default_words()})",
         )
-        self.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
+        self.add_argument("--device", default="auto", metavar="auto|cpu|cuda|cuda:1|mps", help="default: %(default)s")
 
     def error(self, message: str) -> NoReturn:
         """Prints the mistake and exits."""

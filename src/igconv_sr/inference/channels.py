@@ -5,6 +5,7 @@ Legend: H and W size of an image, C channels: 1 gray, 2 gray and alpha, 3 RGB, 4
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 LARGEST = {torch.uint8: 255, torch.uint16: 65535}
@@ -39,6 +40,25 @@ def as_rgb(colour: Tensor) -> Tensor:
 def as_before(rgb: Tensor, channels: int) -> Tensor:
     """(1,3,H,W) to as many colour channels as the source has: gray is the mean of the three."""
     return rgb if channels >= 3 else rgb.mean(dim=1, keepdim=True)
+
+
+_FLAT = 2
+"""LR pixels to each side that must have the same alpha for a pixel to keep it."""
+
+
+def keep_flat(alpha: Tensor, sr: Tensor) -> Tensor:
+    """Gives alpha its own value wherever it has no edge nearby: what is transparent or opaque stays so, exactly.
+
+    Args:
+        alpha: (1,1,h,w).
+        sr: (1,1,r·h,r·w), what a network made of it.
+    """
+    side = 2 * _FLAT + 1
+    padded = F.pad(alpha, (_FLAT,) * 4, mode="replicate")
+    largest, least = F.max_pool2d(padded, side, stride=1), -F.max_pool2d(-padded, side, stride=1)
+    flat = torch.where(largest == least, alpha, torch.nan)
+    known = F.interpolate(flat, size=sr.shape[-2:], mode="nearest-exact")
+    return torch.where(known.isnan(), sr, known)
 
 
 def fill_transparent(pixels: Tensor) -> Tensor:

@@ -16,7 +16,15 @@ from igconv_sr.errors import InputError
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.functional.padding import pad_bottom_right
 from igconv_sr.functional.paired_size import output_size
-from igconv_sr.inference.channels import as_before, as_rgb, fill_transparent, from_unit, has_alpha, to_unit
+from igconv_sr.inference.channels import (
+    as_before,
+    as_rgb,
+    fill_transparent,
+    from_unit,
+    has_alpha,
+    keep_flat,
+    to_unit,
+)
 from igconv_sr.inference.enlargement import network_scale, stand_ins
 from igconv_sr.inference.ensemble import SelfEnsemble
 from igconv_sr.inference.memory import bytes_per_pixel, free_bytes, out_of_memory
@@ -42,6 +50,9 @@ _SMALL = 256**2
 
 _SHARE = 0.5
 """Of the free memory that is taken."""
+
+_WRAPPED = 64
+"""LR pixels of the opposite side where a network's reach has no bound: what its windows see beyond is small."""
 
 _COPIES = 4
 """Of a band of the result that exist at once: being filled, waiting, being written, and as bytes of the file."""
@@ -85,6 +96,8 @@ class Upscaler:
         ensemble: Average over the eight flips and turns, in eight times the time.
         half: Compute in half precision: float16 on a GPU, bfloat16 elsewhere.
         say: Is told in words what the user should know.
+        bicubic_alpha: Enlarge alpha by bicubic interpolation instead of by the network.
+        wrap: Axes at which opposite borders of an image meet, as those of a texture do: "x", "y", both or none.
 
     Raises:
         InputError: If the tile is out of range.
@@ -98,11 +111,14 @@ class Upscaler:
         ensemble: bool = False,
         half: bool = False,
         say: Callable[[str], object] = lambda _line: None,
+        bicubic_alpha: bool = False,
+        wrap: str = "",
     ) -> None:
         if tile is not None and tile < 1:
             raise InputError(f"tile {tile} must be a number of LR pixels, 1 or more")
         self.net, self.device, self.tile = net, torch.device(device), tile
         self.ensemble, self.half, self.say = ensemble, half, say
+        self.bicubic_alpha, self.wrap = bicubic_alpha, wrap
         self._least = Fraction(*nearest_ratio(min(net.scales))) if net.scales else Fraction(1)
         self._prepared: dict[Fraction, Prepared] = {}
 
@@ -140,7 +156,7 @@ class Upscaler:
     def bands(
         self, pixels: Tensor, scale: Fraction, progress: Callable[[float], object] = lambda _share: None
     ) -> Iterator[Tensor]:
-        """Enlarges an image, from top to bottom.
+        """Enlarges an image, from top to bottom; where borders meet, with a strip of the opposite side around it.
 
         Args:
             pixels: (H,W,C) uint8, uint16, or floating point in [0,1].
@@ -154,6 +170,24 @@ class Upscaler:
             InputError: If the network gives values that are not finite, or not even the smallest tile fits.
         """
         prepared = self.prepare(scale)
+        across, down = (self._strip(prepared) if axis in self.wrap else 0 for axis in "xy")
+        height, width = output_size(pixels.shape[0], pixels.shape[1], prepared.scale)
+        wrapped = _wrapped(pixels, down, across)
+        top, left = to_output(down, prepared.scale), to_output(across, prepared.scale)
+        first = 0
+        for band in self._whole_bands(prepared, wrapped, progress):
+            last = first + band.shape[0]
+            kept = band[max(top - first, 0) : max(top + height - first, 0), left : left + width]
+            first = last
+            if kept.shape[0]:
+                yield kept
+
+    def _strip(self, prepared: Prepared) -> int:
+        """LR pixels of the opposite side that the network has to see."""
+        reach = self._reach(prepared) or _WRAPPED
+        return -(-reach // prepared.step) * prepared.step
+
+    def _whole_bands(self, prepared: Prepared, pixels: Tensor, progress: Callable[[float], object]) -> Iterator[Tensor]:
         if has_alpha(pixels.shape[-1]):
             pixels = fill_transparent(pixels)
         height, width = pixels.shape[:2]
@@ -221,13 +255,22 @@ class Upscaler:
         return band, following
 
     def _enlarge(self, prepared: Prepared, pixels: Tensor) -> Tensor:
-        """(h,w,C) to (1,C,r·h,r·w) in [0,1], not clamped; colours by the network, alpha by bicubic interpolation."""
+        """(h,w,C) to (1,C,r·h,r·w) in [0,1], not clamped."""
         values = pad_bottom_right(to_unit(pixels).to(self.device), prepared.scale.denominator, "symmetric")
         channels = values.shape[1]
         if not has_alpha(channels):
             return as_before(self._run(prepared, as_rgb(values)), channels)
         colour = as_before(self._run(prepared, as_rgb(values[:, :-1])), channels)
-        return torch.cat((colour, imresize(values[:, -1:], float(prepared.scale))), dim=1)
+        return torch.cat((colour, self._alpha(prepared, values[:, -1:])), dim=1)
+
+    def _alpha(self, prepared: Prepared, alpha: Tensor) -> Tensor:
+        """(1,1,h,w) to (1,1,r·h,r·w): as a gray image is, but exact where it is flat."""
+        if self.bicubic_alpha:
+            return imresize(alpha, float(prepared.scale))
+        rows, columns = (to_output(size, prepared.scale) for size in alpha.shape[-2:])
+        if (alpha == alpha[..., :1, :1]).all():
+            return alpha[..., :1, :1].expand(-1, -1, rows, columns)
+        return keep_flat(alpha, as_before(self._run(prepared, as_rgb(alpha)), 2))
 
     def _run(self, prepared: Prepared, lr: Tensor) -> Tensor:
         lr, scale = lr.contiguous(memory_format=torch.channels_last), network_scale(prepared.scale)
@@ -289,3 +332,16 @@ class Upscaler:
         prepared.core = smaller(core, prepared.step)
         self.say(f"Memory ran out: tiles of {prepared.core} pixels from here on")
         return prepared.core
+
+
+def _wrapped(pixels: Tensor, down: int, across: int) -> Tensor:
+    """(H,W,C) with so many rows and columns of the opposite side around it, of its repetitions if need be."""
+    if not down and not across:
+        return pixels
+    rows, columns = (
+        torch.arange(-strip, size + strip, device=pixels.device) % size
+        for strip, size in zip((down, across), pixels.shape[:2], strict=True)
+    )
+    if pixels.dtype == torch.uint16:  # which indexing does not know
+        return _wrapped(pixels.view(torch.int16), down, across).view(pixels.dtype)
+    return pixels[rows][:, columns]

@@ -29,7 +29,7 @@ from igconv_sr.errors import InputError
 from igconv_sr.pictures.decoding import explaining
 from igconv_sr.pictures.png_writer import Pixels
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "TGA")
 
 _EXPLAINED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, MemoryError)
 """By :func:`igconv_sr.pictures.decoding.explaining`, or as memory that has run out."""

@@ -29,3 +29,13 @@ def say(line: str) -> None:
     """Prints a line, once for all ranks."""
     if is_first_rank():
         print(line, flush=True)
+
+
+def printable(text: str) -> str:
+    r"""Text that a terminal shows in one line and obeys in nothing: other characters as their escapes.
+
+    Example:
+        >>> printable("a\nb\x1b[31m été")
+        'a\\nb\\x1b[31m été'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

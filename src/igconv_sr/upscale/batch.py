@@ -57,7 +57,8 @@ class Batch:
     """
 
     def __init__(self, upscaler: Upscaler, enlargement: Enlargement, report: Report, overwrite: bool) -> None:
-        self.upscaler, self.enlargement, self.report, self.overwrite = upscaler, enlargement, report, overwrite
+        self.upscaler, self.enlargement = upscaler, enlargement
+        self.report, self.overwrite = report, overwrite
         self._writing: deque[tuple[_Task, Future[None]]] = deque()
 
     def run(self, jobs: Sequence[Job]) -> None:
@@ -78,15 +79,13 @@ class Batch:
         check_format(job.form, size, picture.pixels)
         self._check_target(job)
         if job.target is not None:
-            # Before the work and not after it: a folder that cannot be written to.
-            job.target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=job.target.parent):
-                pass
+            with _named(job.target):
+                job.target.parent.mkdir(parents=True, exist_ok=True)
         return _Task(job, picture, size, started)
 
     def _check_target(self, job: Job) -> None:
         if job.target is not None and os.path.lexists(job.target) and not self.overwrite:
-            raise InputError(f"{job.target} exists already; give --overwrite or another -o")
+            raise InputError(f"{job.target} exists already; give --overwrite, --skip-existing or another -o")
 
     def _enlarge(self, task: _Task, writing: ThreadPoolExecutor) -> None:
         bands: _Bands = Queue(maxsize=1)
@@ -141,7 +140,7 @@ class Batch:
                     sys.stdout.buffer.write(part)
                 sys.stdout.buffer.flush()
             return
-        with replacing(job.target) as partial:
+        with _named(job.target), replacing(job.target) as partial:
             with partial.open("wb") as file:
                 yield file, job.target.parent
             self._check_target(job)
@@ -165,6 +164,15 @@ class Batch:
             yield
         except (InputError, OSError, MemoryError, RuntimeError) as error:
             self.report.failed(_line(job.name, error))
+
+
+@contextlib.contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """What cannot be written is called by the name that the user knows, not by that of a temporary file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error
 
 
 def _line(name: str, error: Exception) -> str:

@@ -7,15 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-
-def printable(text: str) -> str:
-    r"""Text that a terminal shows in one line and obeys in nothing: other characters as their escapes.
-
-    Example:
-        >>> printable("a\nb\x1b[31m été")
-        'a\\nb\\x1b[31m été'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+from igconv_sr.system.console import printable
 
 
 class Report:

@@ -1,12 +1,16 @@
 """Which pictures a command line means, and where each result goes."""
 
 import glob
+import os
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from igconv_sr.errors import InputError
+from igconv_sr.system.console import printable
 
 FORMATS = ("png", "jpg", "webp")
 """That are written; the first one unless asked otherwise."""
@@ -14,7 +18,8 @@ FORMATS = ("png", "jpg", "webp")
 STREAM = "-"
 """Standard input, standard output."""
 
-_SUFFIXES = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
+_SUFFIXES = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif"}
+_SUFFIXES |= {".jp2", ".ppm", ".pgm", ".tga"}
 """Of the files of a folder that are taken."""
 
 _FORMAT_OF = {".png": "png", ".jpg": "jpg", ".jpeg": "jpg", ".webp": "webp"}
@@ -42,11 +47,28 @@ class Job:
         return "standard input" if self.source is None else str(self.source)
 
 
+class _Source(NamedTuple):
+    """A picture that an argument means.
+
+    Attributes:
+        text: Its path, or ``-``.
+        is_named: Whether it was named itself, and not found.
+        below: Its folder below the one that was searched.
+        problem: Why an argument means no picture, or empty.
+    """
+
+    text: str
+    is_named: bool
+    below: Path = Path()
+    problem: str = ""
+
+
 def plan(inputs: Sequence[str], output: str | None, mark: str, form: str | None) -> list[Job]:
     """The jobs of a command line, in its order, folders and patterns sorted.
 
     A folder stands for the image files in it, not in its subfolders; what a folder or a pattern finds and this run
-    would itself write is left out, so that the same command can be given twice.
+    would itself write is left out, so that the same command can be given twice. What ``**`` finds in subfolders goes
+    into the same subfolders of the output. An argument that means nothing is a job with a problem.
 
     Args:
         inputs: Files, folders, patterns, or ``-``.
@@ -55,9 +77,20 @@ def plan(inputs: Sequence[str], output: str | None, mark: str, form: str | None)
         form: Format of the results, or None for that of the output's name, or PNG.
 
     Raises:
-        InputError: If the output does not fit the inputs.
+        InputError: If the output does not fit the inputs, or nothing can be done.
     """
-    found = list(dict.fromkeys(source for text in inputs for source in _expand(text)))
+    found: dict[str, _Source] = {}
+    for text in inputs:
+        for source in _expand(text):
+            found.setdefault(source.text, source)
+    jobs = _writable(_jobs(list(found.values()), output, mark, form))
+    if all(job.problem for job in jobs):
+        first = next((job for job in jobs if job.problem), None)
+        raise InputError("there is nothing to enlarge" if first is None else f"{printable(first.name)} {first.problem}")
+    return jobs
+
+
+def _jobs(found: Sequence[_Source], output: str | None, mark: str, form: str | None) -> list[Job]:
     to_file = output is not None and output != STREAM and _is_file_name(output)
     if (to_file or output == STREAM) and len(found) != 1:
         raise InputError(f"-o {output}: {len(found)} pictures do not go into one file; give a folder")
@@ -67,56 +100,93 @@ def plan(inputs: Sequence[str], output: str | None, mark: str, form: str | None)
             raise InputError(f"-o {output}: the name says {suffix}, and --format says {form}")
         return [_job(found[0], Path(output), suffix)]
     form = form or FORMATS[0]
-    if output == STREAM or (output is None and found[0][0] == STREAM and len(found) == 1):
+    if output == STREAM or (output is None and len(found) == 1 and found[0].text == STREAM):
         return [_job(found[0], None, form)]
     folder = None if output is None else Path(output)
-    jobs = [_job(source, _target(source[0], folder, mark, form, whole_name=False), form) for source in found]
+    jobs = [_job(source, _target(source, folder, mark, form, whole_name=False), form) for source in found]
     targets = {job.target for job in jobs}
-    kept = [(job, source) for job, source in zip(jobs, found, strict=True) if source[1] or job.source not in targets]
+    kept = [
+        (job, source) for job, source in zip(jobs, found, strict=True) if source.is_named or job.source not in targets
+    ]
     return _apart(kept, folder, mark)
 
 
-def _expand(text: str) -> Iterator[tuple[str, bool]]:
-    """The files that an argument means, each with whether it was named itself."""
+def _writable(jobs: Sequence[Job]) -> list[Job]:
+    """Notes which results could not be written, before anything is computed; folders are not made yet."""
+    problems: dict[Path, str] = {}
+    for folder in {job.target.parent for job in jobs if job.target is not None}:
+        there = next(above for above in (folder, *folder.absolute().parents) if os.path.lexists(above))
+        try:
+            with tempfile.TemporaryFile(dir=there):
+                pass
+        except OSError as error:
+            problems[folder] = error.strerror or str(error)
+    return [
+        replace(job, problem=f"cannot become {job.target}: {problems[job.target.parent]}")
+        if job.target is not None and job.target.parent in problems and not job.problem
+        else job
+        for job in jobs
+    ]
+
+
+def _expand(text: str) -> Iterator[_Source]:
+    """The files that an argument means."""
     path = Path(text)
     if text == STREAM or not path.is_dir():
         if text != STREAM and not path.exists() and glob.has_magic(text):
-            matches = sorted(match for match in glob.glob(text, recursive=True) if not Path(match).is_dir())  # noqa: PTH207
-            if not matches:
-                raise InputError(f"{text!r} matches no file")
-            yield from ((match, False) for match in matches)
+            yield from _matches(text)
         else:
-            yield text, True
+            yield _Source(text, is_named=True)
         return
-    files = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in _SUFFIXES)
+    files = sorted(entry for entry in path.iterdir() if _is_picture(entry))
     if not files:
-        raise InputError(
-            f"{text!r} holds no image file; subfolders are not searched, but {str(path / '**' / '*')!r} is"
-        )
-    yield from ((str(entry), False) for entry in files)
+        beneath = str(path / "**" / "*")
+        problem = f"holds no image file; subfolders are not searched, but {beneath!r} is"
+        yield _Source(text, is_named=True, problem=problem)
+    yield from (_Source(str(entry), is_named=False) for entry in files)
+
+
+def _matches(pattern: str) -> Iterator[_Source]:
+    parts = Path(pattern).parts
+    fixed = next(number for number, part in enumerate(parts) if glob.has_magic(part))
+    searched = Path(*parts[:fixed])
+    matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
+    files = [match for match in matches if not match.is_dir() and not _is_of_system(match)]
+    if not files:
+        yield _Source(pattern, is_named=True, problem="matches no file")
+    yield from (_Source(str(file), is_named=False, below=file.parent.relative_to(searched)) for file in files)
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in _SUFFIXES and not _is_of_system(path)
+
+
+def _is_of_system(path: Path) -> bool:
+    return path.name.startswith("._") or path.name in ("Thumbs.db", ".DS_Store", "desktop.ini")
 
 
 def _is_file_name(output: str) -> bool:
     return Path(output).suffix.lower() in _FORMAT_OF and not Path(output).is_dir()
 
 
-def _job(source: tuple[str, bool], target: Path | None, form: str) -> Job:
-    path = None if source[0] == STREAM else Path(source[0])
-    missing = path is not None and not path.exists()
-    return Job(path, target, form, "does not exist" if missing else "")
+def _job(source: _Source, target: Path | None, form: str) -> Job:
+    path = None if source.text == STREAM else Path(source.text)
+    missing = path is not None and not path.exists() and not source.problem
+    return Job(path, target, form, "does not exist" if missing else source.problem)
 
 
-def _target(source: str, folder: Path | None, mark: str, form: str, whole_name: bool) -> Path:
-    path = Path("stdin" if source == STREAM else source)
-    return (path.parent if folder is None else folder) / f"{path.name if whole_name else path.stem}_{mark}.{form}"
+def _target(source: _Source, folder: Path | None, mark: str, form: str, whole_name: bool) -> Path:
+    path = Path("stdin" if source.text == STREAM else source.text)
+    where = path.parent if folder is None else folder / source.below
+    return where / f"{path.name if whole_name else path.stem}_{mark}.{form}"
 
 
-def _apart(planned: Sequence[tuple[Job, tuple[str, bool]]], folder: Path | None, mark: str) -> list[Job]:
+def _apart(planned: Sequence[tuple[Job, _Source]], folder: Path | None, mark: str) -> list[Job]:
     """Results of inputs that differ in their suffix alone keep it: ``a.jpg_x3.png``; other clashes are problems."""
     counts = Counter(job.target for job, _ in planned)
     taken: dict[Path | None, Job] = {}
     jobs = []
-    for job, (source, _) in planned:
+    for job, source in planned:
         if counts[job.target] > 1:
             job = replace(job, target=_target(source, folder, mark, job.form, whole_name=True))
         if job.target in taken:

@@ -27,6 +27,10 @@ def main(arguments: Sequence[str]) -> None:
     enlargement = Enlargement(options.scale if options.scale or sized else _SCALE, options.width, options.height)
     named = None if options.weights is None else find_weights(options.weights)
     jobs = plan(options.inputs, options.output, enlargement.mark, options.format)
+    skipped = len(jobs)
+    if options.skip_existing:
+        jobs = [job for job in jobs if job.target is None or not job.target.exists()]
+    skipped -= len(jobs)
     to_stdout = any(job.target is None for job in jobs)
     if to_stdout and sys.stdout.isatty():
         raise InputError("the picture would go to this terminal; give -o FILE, or redirect standard output")
@@ -45,7 +49,18 @@ def main(arguments: Sequence[str]) -> None:
     with Report(len(jobs), to_stdout) as report:
         if named is None:
             report.say(default.remark)
-        upscaler = Upscaler(net, device, options.tile, options.ensemble, options.precision == "half", report.say)
+        if skipped:
+            report.say(f"{skipped} of the results are there already and are left as they are")
+        upscaler = Upscaler(
+            net,
+            device,
+            options.tile,
+            options.ensemble,
+            options.precision == "half",
+            report.say,
+            options.alpha == "bicubic",
+            {"both": "xy", None: ""}.get(options.wrap, options.wrap),
+        )
         Batch(upscaler, enlargement, report, options.overwrite).run(jobs)
     report.summary()
     if report.failures:
@@ -55,7 +70,7 @@ def main(arguments: Sequence[str]) -> None:
 def _parser() -> FlagParser:
     parser = FlagParser(
         "upscale",
-        "Enlarges pictures by a model. Alpha is enlarged by bicubic interpolation, gray stays gray, 16 bits stay 16 "
+        "Enlarges pictures by a model. Transparency is enlarged too, gray stays gray, 16 bits stay 16 "
         "bits (png), colour profiles and EXIF are kept; the EXIF orientation is applied.",
     )
     parser.add_argument(
@@ -84,7 +99,15 @@ def _parser() -> FlagParser:
     )
     parser.add_argument("--ensemble", action="store_true", help="average over flips and turns: 8 times the time")
     parser.add_argument("--format", choices=FORMATS, help="of the results (default: png)")
-    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    parser.add_argument(
+        "--alpha", choices=("model", "bicubic"), default="model", help="what enlarges transparency (default: model)"
+    )
+    parser.add_argument(
+        "--wrap", choices=("x", "y", "both"), help="opposite borders meet: textures stay seamless along these axes"
+    )
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    existing.add_argument("--skip-existing", action="store_true", help="leave out pictures whose result exists")
     return parser
 
 

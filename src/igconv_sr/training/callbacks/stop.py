@@ -50,6 +50,7 @@ class GracefulStop(Callback):
         any_rank = partial(trainer.strategy.reduce_boolean_decision, all=False)
         if trainer.global_step == trainer.max_steps or trainer.should_stop:
             trainer.save_checkpoint(self.checkpoint)
+            trainer.should_stop = True  # has Lightning validate at the last step too
         elif any_rank(bool(self.received)):
             trainer.save_checkpoint(self.checkpoint)
             if any_rank(self.received in _STOP):
