@@ -113,3 +113,15 @@ def test_defaults_beat_bicubic_by_far_on_set5(tmp_path: Path) -> None:
     rows = list(csv.DictReader((tmp_path / "eval" / "results.csv").open()))
     reached = [float(row["psnr_y"]) for row in rows]
     assert all(value >= aim for value, aim in zip(reached, (35.2, 31.3, 29.2), strict=True)), reached
+
+
+def test_the_last_step_is_validated(tmp_path: Path) -> None:
+    photographs(tmp_path / "pictures")
+    sizes = (f"data.root={tmp_path / 'pictures'}", f"paths.output_dir={tmp_path / 'run'}", "trainer.max_steps=7")
+    succeed("train", *TINY, *sizes, "trainer.val_check_interval=3", cwd=tmp_path)
+    logged = list(csv.DictReader((tmp_path / "run" / "metrics" / "version_0" / "metrics.csv").open()))
+    validated = [int(row["step"]) for row in logged if row.get("valid/psnr_y_x2")]
+    assert len(validated) == 3
+    assert validated[-1] == 6  # the seventh
+    best = torch.load(tmp_path / "run" / "checkpoints" / "best_mean.ckpt", weights_only=True)
+    assert best["global_step"] in (3, 6, 7)

@@ -33,13 +33,16 @@ class Launch:
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
         from igconv_sr.commands.config import CONFIG_FOLDER
+        from igconv_sr.commands.values import readable, refuse_unread, with_lists
 
         given = [override for override in self.overrides if not override.startswith("-")]
         if given != self.overrides and "--multirun" not in self.overrides:
             return  # a flag of Hydra's, which may ask for something else
         with self._explaining(), initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-            overrides = OverridesParser.create().parse_overrides(given)
+            overrides = OverridesParser.create().parse_overrides(readable(given))
+            refuse_unread(self.command, given)
             compose(self.command, overrides=[_first_of_sweep(override) for override in overrides])
+            self.overrides = with_lists(self.command, readable(self.overrides))
 
     def run(self, main: Callable[[], None]) -> None:
         """Calls a function decorated by ``hydra.main``."""

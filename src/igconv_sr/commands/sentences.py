@@ -3,6 +3,7 @@
 import errno
 import inspect
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from igconv_sr.commands.config import CONFIG_FOLDER
+from igconv_sr.commands.config import CONFIG_FOLDER, quoted
 from igconv_sr.errors import InputError, NonFiniteError, did_you_mean
 
 _COMPOSITION_ERRORS = (ConfigCompositionException, HydraException, OmegaConfBaseException)
@@ -46,7 +47,10 @@ def explain(error: BaseException, command: str, arguments: Sequence[str]) -> str
         case MissingMandatoryValue():
             return f"{error.full_key} has no default; give {error.full_key}=…"
         case OverrideParseException():
-            return f"cannot read {error.override!r}: {_first_line(error)}; lists are [a,b]"
+            name, _, value = str(error.override).partition("=")
+            typed = f"{name}={quoted(value)}"
+            pasted = shlex.quote(typed) if set(typed) & set('"$`\\') else f'"{typed}"'
+            return f"cannot read {error.override!r}; lists are [a,b], and text with other characters is {pasted}"
         case _ if type(error).__name__ == "MisconfigurationException":  # Lightning's, which takes seconds to import
             return _first_line(error)
         case _ if isinstance(error, _COMPOSITION_ERRORS):
@@ -76,6 +80,8 @@ def _explain_instantiation(error: InstantiationException, command: str, argument
     unexpected = re.search(r"unexpected keyword argument '(\w+)'", text)
     target = re.search(r"target '([\w.]+)'", text)
     group = re.search(r"full_key: ([\w.]+)", text)
+    if group and not unexpected and isinstance(cause, (TypeError, ValueError)):
+        return f"{group[1]}: {_first_line(cause)}"
     if not (unexpected and target and group):
         return None
     names = list(inspect.signature(get_object(target[1])).parameters)
@@ -98,7 +104,11 @@ def _explain_override(first: str, command: str, arguments: Sequence[str]) -> str
     if found := re.search(r"Could not override '([^']+)'", first):
         key = found[1]
         known = _known_keys(command, arguments)
-        return f"{key}: there is no such key{did_you_mean(key, known)}; +{key}=… adds a new one"
+        adding = f"; +{key}=… hands it to what {key.rpartition('.')[0]} stands for" if "." in key else ""
+        return f"{key}: there is no such key{did_you_mean(key, known)}{adding}"
+    if found := re.fullmatch(r"Ambiguous value for argument '([^=]+)=(.*)'", first):
+        key, values = found.groups()
+        return f"{key}={values}: several values; igconv-sr sweep trains one after the other, a list is {key}=[{values}]"
     return first
 
 

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from igconv_sr.commands.config import CONFIG_FOLDER
 from igconv_sr.commands.launch import Launch
+from igconv_sr.commands.values import check_values
 from igconv_sr.data import find_benchmarks
 from igconv_sr.errors import InputError
 from igconv_sr.evaluation.benchmarks import evaluate
@@ -33,9 +34,12 @@ def main(config: DictConfig) -> None:
     """
     quieten()
     with Launch.current.job():
+        check_values(config)
         scales = [plain_scale(scale) for scale in config.scales]
         inference = Inference(config.self_ensemble, config.tile, config.tile_overlap)
         protocol = find_protocol(config.protocol).marked(inference.marks)
+        if not scales:
+            raise InputError("no scale given; give scales=[2,3,4]")
         if not config.benchmarks:
             raise InputError("no benchmark given; add benchmarks=[/path/to/Set5], folders that hold HR/")
         benchmarks = [

@@ -1,21 +1,24 @@
 """``igconv-sr train``: trains one network for all scales, then shows what it is worth."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import hydra
+import torch
 from hydra.utils import get_class, instantiate
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from igconv_sr.commands.config import CONFIG_FOLDER
 from igconv_sr.commands.launch import Launch
+from igconv_sr.commands.values import check_values
 from igconv_sr.data import Benchmark, MixedScaleData, find_benchmarks
 from igconv_sr.errors import InputError, NonFiniteError
 from igconv_sr.evaluation.benchmarks import check_distinct, evaluate
@@ -53,6 +56,17 @@ from igconv_sr.training.task import SuperResolution
 from igconv_sr.weights.card import ModelCard
 from igconv_sr.weights.checkpoint import load_with_card, save_safetensors
 from igconv_sr.weights.initial_weights import start_from
+
+_OWN_SETTINGS = {
+    "max_epochs": "its length is trainer.max_steps",
+    "min_epochs": "its length is trainer.max_steps",
+    "check_val_every_n_epoch": "trainer.val_check_interval counts optimiser steps",
+    "callbacks": "those of a training are fixed",
+    "logger": "choose one by logger=wandb or logger=[wandb,tensorboard]",
+    "default_root_dir": "the folder is paths.output_dir",
+    "accumulate_grad_batches": "it follows from data.global_batch_size and data.max_batch_per_device",
+}
+"""Of Lightning's trainer, but settled otherwise."""
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
@@ -95,7 +109,7 @@ def train(config: DictConfig) -> None:
         net,
         card,
         instantiate(config.loss),
-        instantiate(config.optim.optimizer),
+        _optimizer(config),
         _schedule(config, limit),
         config.trainer.log_every_n_steps,
         inference,
@@ -124,6 +138,7 @@ def _check(config: DictConfig) -> None:
     for key, value, least in (("seed", config.seed, 0), ("trainer.max_steps", config.trainer.max_steps, 1)):
         if not isinstance(value, int) or value < least:
             raise InputError(f"{key}={value} must be a whole number of {least} or more")
+    check_values(config)
     if config.ckpt_path not in (None, LAST) and not Path(config.ckpt_path).is_file():
         raise InputError(f"ckpt_path={config.ckpt_path} does not exist; ckpt_path=last continues the newest run")
     if config.ckpt_path not in (None, LAST) and config.stages is not None:
@@ -182,6 +197,8 @@ def make_trainer(
     if settings["strategy"] == "ddp":
         # A head per scale gets no gradient from a batch without that scale.
         settings["strategy"] = DDPStrategy(find_unused_parameters=not shared)
+    if own := sorted(settings.keys() & _OWN_SETTINGS.keys()):
+        raise InputError(f"trainer.{own[0]} is none of the keys of a training; {_OWN_SETTINGS[own[0]]}")
     every_n_steps, compiled = settings.pop("checkpoint_every_n_steps"), settings.pop("compile")
     del settings["max_time"]  # its timer stands before the callbacks that save at the last step
     trainer: Trainer = instantiate(
@@ -205,6 +222,16 @@ def make_trainer(
     if isinstance(trainer.val_check_interval, int):
         trainer.val_check_interval *= accumulate
     return trainer
+
+
+def _optimizer(config: DictConfig) -> Callable[[Iterable[nn.Parameter]], Optimizer]:
+    """That of the configuration; what it refuses is told before anything is built."""
+    optimizer: partial[Optimizer] = instantiate(config.optim.optimizer)
+    try:
+        optimizer([nn.Parameter(torch.zeros(1))])
+    except (TypeError, ValueError) as error:
+        raise InputError(f"optim.optimizer: {error}") from error
+    return optimizer
 
 
 def _schedule(config: DictConfig, limit: TimeLimit | None) -> Callable[[Optimizer], LRScheduler]:

@@ -79,6 +79,8 @@ class MixedScaleData(LightningDataModule):
     ) -> None:
         super().__init__()
         self.scales = tuple(plain_scale(scale) for scale in scales)
+        if not self.scales:
+            raise InputError("data.scales=[] holds no scale; give data.scales=[2,3,4]")
         for key, value in {"lr_patch_size": lr_patch_size, "global_batch_size": global_batch_size}.items():
             if value < 1:
                 raise InputError(f"data.{key} must be at least 1, got {value}")
