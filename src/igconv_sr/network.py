@@ -37,7 +37,7 @@ class Upscaling(SuperResolver):
         Args:
             image: A PIL image; an array (H,W) or (H,W,C), uint8, uint16, or floating point in [0,1]; or a tensor
                 (C,H,W) or (B,C,H,W), uint8, or floating point in [0,1]. C is 1 (gray), 2 (gray and alpha), 3 (RGB) or
-                4 (RGB and alpha). Alpha is enlarged by bicubic interpolation, colours by the network.
+                4 (RGB and alpha). Alpha is enlarged by the network as a gray image is, and exact where it is flat.
             scale: r, from 1 to 64: a number, or text such as ``"22/7"``.
             tile: Side of the tiles in LR pixels; None chooses it from the free memory, the whole image if it fits.
             ensemble: Average over the eight flips and turns.

@@ -29,6 +29,9 @@ CARD = ModelCard(
 )
 
 
+SPCONV = {"_target_": "igconv_sr.upsamplers.SPConv", "_partial_": True}
+
+
 def changed(part: str, **arguments: object) -> ModelCard:
     return replace(CARD, **{part: {**getattr(CARD, part), **arguments}})
 
@@ -56,18 +59,68 @@ def test_all_weights_are_taken(weights: Path, scales: list[int]) -> None:
     [
         (changed("encoder", num_feat=8), "model.num_feat=4, not 8"),
         (changed("encoder", res_scale=1), "model.res_scale=0.1, not 1"),
-        (changed("upsampler", fgrep=False), "upsampler.fgrep=True, not False"),
-        (replace(CARD, scales=[2, 8]), "its r_max is 4, not 8; upsampler.max_scale=4 keeps it"),
-        (replace(CARD, upsampler={"_target_": "igconv_sr.upsamplers.SPConv", "_partial_": True}), "IGConv, not SPConv"),
-        (changed("upsampler", igsample=True), "sample_hypernet"),
     ],
 )
-def test_another_network_is_one_line(weights: Path, card: ModelCard, line: str) -> None:
+def test_another_encoder_is_one_line(weights: Path, card: ModelCard, line: str) -> None:
     with pytest.raises(InputError) as error:
         start_from(card.build(), card, str(weights))
     assert line in str(error.value)
     assert "\n" not in str(error.value)
     assert str(weights) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("card", "line"),
+    [
+        (changed("upsampler", fgrep=False), "the upsampler (upsampler.fgrep=True, not False)"),
+        (replace(CARD, scales=[2, 8]), "its r_max is 4, not 8; upsampler.max_scale=4 keeps it"),
+        (replace(CARD, upsampler=SPCONV), "the upsampler (upsampler IGConv, not SPConv)"),
+        (changed("upsampler", hidden_dim=16), "the upsampler (upsampler.hidden_dim=8, not 16)"),
+    ],
+)
+def test_the_encoder_is_taken_and_another_upsampler_is_fresh(
+    weights: Path, card: ModelCard, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(3)
+    net = card.build()
+    before = {key: value.clone() for key, value in net.upsampler.state_dict().items()}
+    start_from(net, card, str(weights))
+    (printed,) = capsys.readouterr().out.splitlines()
+    assert line in printed
+    torch.manual_seed(1)
+    for key, value in CARD.build().encoder.state_dict().items():
+        assert torch.equal(value, net.encoder.state_dict()[key]), key
+    for key, value in before.items():
+        assert torch.equal(value, net.upsampler.state_dict()[key]), key
+    with pytest.raises(InputError, match="weights_strict=true"):
+        start_from(net, card, str(weights), strict=True)
+
+
+def test_parts_that_the_file_lacks_are_fresh_alone(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    card = changed("upsampler", igsample=True)
+    net = card.build()
+    start_from(net, card, str(weights))
+    assert "fresh: upsampler.sample_hypernet." in capsys.readouterr().out
+    torch.manual_seed(1)
+    assert torch.equal(net.upsampler.hypernet.frequency, CARD.build().upsampler.hypernet.frequency)  # type: ignore[union-attr]
+
+
+def test_heads_of_scales_that_both_have_are_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(1)
+    given = replace(CARD, upsampler=SPCONV, scales=[2, 4])
+    net = given.build()
+    save_safetensors(net, given, tmp_path / "heads.safetensors")
+    card = replace(given, scales=[4, 8])
+    other = card.build()
+    start_from(other, card, str(tmp_path / "heads.safetensors"))
+    printed = capsys.readouterr().out
+    assert ".8" in printed
+    assert ".4" not in printed
+    own = other.state_dict()
+    shared = [key for key in net.state_dict() if key in own]
+    assert any(key.startswith("upsampler") for key in shared)
+    for key in shared:
+        assert torch.equal(net.state_dict()[key], own[key]), key
 
 
 def test_another_largest_scale_can_be_kept(weights: Path) -> None:

@@ -104,7 +104,7 @@ def train(config: DictConfig) -> None:
     inference = Inference(tile=config.tile, tile_overlap=config.tile_overlap)
     inference.wrap(net)  # tells a wrong size of tiles before the training
     if config.weights is not None and config.ckpt_path is None:
-        start_from(net, card, config.weights)
+        start_from(net, card, config.weights, config.weights_strict)
     task = SuperResolution(
         net,
         card,
