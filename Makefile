@@ -67,10 +67,11 @@ test: $(INSTALLED) ## Run the tests (minutes).
 test-full: $(INSTALLED) ## Run all tests, the slow ones too.
 	@$(PYTEST)
 
-lint: $(INSTALLED) ## Check style and types.
+lint: $(INSTALLED) ## Check style, types and the order of imports.
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check -q
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 format: $(INSTALLED) ## Format the code.
 	@$(BIN)/ruff check -q --fix
