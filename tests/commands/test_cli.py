@@ -48,6 +48,7 @@ def one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         (["train", "seed=abc"], ["seed=abc", "whole number"]),
         (["train", "data.scales=[]"], ["data.scales=[]", "no scale"]),
         (["train", "optim.optimizer.lr=-1"], ["optim.optimizer", "Invalid learning rate: -1"]),
+        (["train", "optim.optimizer.lr=0"], ["optim.optimizer.lr=0", "above 0"]),
         (["train", "optim.optimizer.lr=abc"], ["optim.optimizer.lr=abc", "valid number"]),
         (["train", "optim.optimizer.betas=0.9"], ["optim.optimizer.betas=[0.9]"]),
         (["train", "trainer.precision=bf61"], ["trainer.precision=bf61", "'bf16-mixed'"]),

@@ -125,3 +125,18 @@ def test_the_last_step_is_validated(tmp_path: Path) -> None:
     assert validated[-1] == 6  # the seventh
     best = torch.load(tmp_path / "run" / "checkpoints" / "best_mean.ckpt", weights_only=True)
     assert best["global_step"] in (3, 6, 7)
+
+
+def test_callbacks_of_ones_own_may_end_a_training(tmp_path: Path) -> None:
+    photographs(tmp_path / "pictures")
+    sizes = (f"data.root={tmp_path / 'pictures'}", f"paths.output_dir={tmp_path / 'run'}", "trainer.max_steps=50")
+    never_better = (
+        "callbacks=early_stopping",
+        "callbacks.early_stopping.patience=2",
+        "callbacks.early_stopping.min_delta=50",
+    )
+    succeed("train", *TINY, *sizes, *never_better, "trainer.val_check_interval=3", "optim.ema_decay=0.9", cwd=tmp_path)
+    last = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["global_step"] == 9  # the best, and two that are no better
+    results = list(csv.DictReader((tmp_path / "run" / "results.csv").open()))
+    assert {row["steps"] for row in results} == {"9"}

@@ -33,13 +33,16 @@ def learning_rate_schedule(
             the steps, halvings and cosine follow it, so that they end with the time.
 
     Raises:
-        InputError: If both halvings and a cosine are asked for, or the warm-up does not end before the training.
+        InputError: If both halvings and a cosine are asked for, the warm-up does not end before the training, or the
+            rate is not above 0.
     """
     if halve_at and cosine_to is not None:
         raise InputError("optim.scheduler: give either halve_at or cosine_to, not both")
     if warmup_steps >= max_steps:
         raise InputError(f"optim.scheduler.warmup_steps={warmup_steps} must be less than max_steps={max_steps}")
-    last: float | None = None if cosine_to is None else cosine_to / optimizer.param_groups[0]["lr"]
+    if not (rate := optimizer.param_groups[0]["lr"]) > 0:
+        raise InputError(f"optim.optimizer.lr={rate} must be above 0")
+    last: float | None = None if cosine_to is None else cosine_to / rate
 
     def factor(step: int) -> float:
         if step < warmup_steps:

@@ -61,7 +61,7 @@ _OWN_SETTINGS = {
     "max_epochs": "its length is trainer.max_steps",
     "min_epochs": "its length is trainer.max_steps",
     "check_val_every_n_epoch": "trainer.val_check_interval counts optimiser steps",
-    "callbacks": "those of a training are fixed",
+    "callbacks": "yours stand in +callbacks.NAME={_target_: package.Class}",
     "logger": "choose one by logger=wandb or logger=[wandb,tensorboard]",
     "default_root_dir": "the folder is paths.output_dir",
     "accumulate_grad_batches": "it follows from data.global_batch_size and data.max_batch_per_device",
@@ -90,6 +90,7 @@ def train(config: DictConfig) -> None:
     quieten()
     folder = Path(config.paths.output_dir)
     limit = None if config.trainer.max_time is None else TimeLimit(config.trainer.max_time)
+    optimizer, schedule = _optimisation(config, limit)
     seed_everything(config.seed, workers=True, verbose=False)
     data: MixedScaleData = instantiate(config.data)
     benchmarks = _benchmarks(config, data)
@@ -109,8 +110,8 @@ def train(config: DictConfig) -> None:
         net,
         card,
         instantiate(config.loss),
-        _optimizer(config),
-        _schedule(config, limit),
+        optimizer,
+        schedule,
         config.trainer.log_every_n_steps,
         inference,
     )
@@ -138,6 +139,8 @@ def _check(config: DictConfig) -> None:
     for key, value, least in (("seed", config.seed, 0), ("trainer.max_steps", config.trainer.max_steps, 1)):
         if not isinstance(value, int) or value < least:
             raise InputError(f"{key}={value} must be a whole number of {least} or more")
+    if config.trainer.max_time is not None:
+        TimeLimit(config.trainer.max_time)
     check_values(config)
     if config.ckpt_path not in (None, LAST) and not Path(config.ckpt_path).is_file():
         raise InputError(f"ckpt_path={config.ckpt_path} does not exist; ckpt_path=last continues the newest run")
@@ -205,6 +208,7 @@ def make_trainer(
         settings,
         callbacks=[
             *([] if limit is None else [limit]),
+            *(instantiate(callback) for callback in config.get("callbacks", {}).values()),
             *_callbacks(config, data, folder / "checkpoints", every_n_steps),
             TrainingSettings(trained_with),
         ],
@@ -224,14 +228,18 @@ def make_trainer(
     return trainer
 
 
-def _optimizer(config: DictConfig) -> Callable[[Iterable[nn.Parameter]], Optimizer]:
-    """That of the configuration; what it refuses is told before anything is built."""
+def _optimisation(
+    config: DictConfig, limit: TimeLimit | None
+) -> tuple[Callable[[Iterable[nn.Parameter]], Optimizer], Callable[[Optimizer], LRScheduler]]:
+    """Optimiser and schedule of the configuration; what they refuse is told before anything is built."""
     optimizer: partial[Optimizer] = instantiate(config.optim.optimizer)
+    schedule = _schedule(config, limit)
     try:
-        optimizer([nn.Parameter(torch.zeros(1))])
+        made = optimizer([nn.Parameter(torch.zeros(1))])
     except (TypeError, ValueError) as error:
         raise InputError(f"optim.optimizer: {error}") from error
-    return optimizer
+    schedule(made)
+    return optimizer, schedule
 
 
 def _schedule(config: DictConfig, limit: TimeLimit | None) -> Callable[[Optimizer], LRScheduler]:

@@ -29,6 +29,7 @@ class GracefulStop(Callback):
     def __init__(self, checkpoint: Path) -> None:
         self.checkpoint = checkpoint
         self.received = 0
+        self._saved = -1
         self._previous: dict[signal.Signals, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -49,14 +50,23 @@ class GracefulStop(Callback):
             return
         any_rank = partial(trainer.strategy.reduce_boolean_decision, all=False)
         if trainer.global_step == trainer.max_steps or trainer.should_stop:
-            trainer.save_checkpoint(self.checkpoint)
+            self._save(trainer)
             trainer.should_stop = True  # has Lightning validate at the last step too
         elif any_rank(bool(self.received)):
-            trainer.save_checkpoint(self.checkpoint)
+            self._save(trainer)
             if any_rank(self.received in _STOP):
                 self._exit(trainer.global_step)
             say(f"\nFinishes at step {trainer.global_step} of {trainer.max_steps}, as asked")
             trainer.should_stop = True
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Saves where another callback ends the training by what a validation gave."""
+        if trainer.should_stop and trainer.global_step != self._saved:
+            self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
+        trainer.save_checkpoint(self.checkpoint)
+        self._saved = trainer.global_step
 
     def _exit(self, step: int) -> None:
         again = f"make train ckpt_path=last paths.output_dir={self.checkpoint.parents[1]}"
