@@ -253,3 +253,15 @@ def test_torch_is_not_imported(benchmark: Path) -> None:
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no image below"):
         main([str(tmp_path)])
+
+
+def test_12_bits_in_files_of_16_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (48, 48), dtype=np.uint16)
+    (tmp_path / "scans").mkdir()
+    for name, factor in (("dark", 1), ("bright", 16)):
+        Image.fromarray(values * np.uint16(factor)).save(tmp_path / "scans" / f"{name}.png")
+    printed = check(capsys, tmp_path / "scans", status=1)
+    told = finding(printed, "use less than a quarter of the range")
+    assert "dark.png: at most 15 of 255" in told
+    assert "multiply by 16" in told
+    assert "bright.png" not in told

@@ -85,7 +85,8 @@ def _check(sets: Sequence[ImageSet], quick: bool, console: "Console") -> list["F
             sizes |= {path: found.size for path, found in some if found.size is not None}
             hr = set(each.files)
             prints.append({path: found.fingerprint for path, found in some if found.fingerprint and path in hr})
-            findings += findings_of(each, [found.fault for found in read if found.fault], sizes)
+            largest = {path: found.largest for path, found in some if found.largest is not None and path in hr}
+            findings += findings_of(each, [found.fault for found in read if found.fault], sizes, largest)
     _print_table(sets, sizes, console)
     return [*findings, *copies(sets, prints)]
 

@@ -18,6 +18,10 @@ _NUMBERS: tuple[tuple[KnownSet, Split, range], ...] = (
 """Sets whose files are numbered without a gap."""
 
 
+_QUARTER = 64
+"""Of 256 values."""
+
+
 class Finding(NamedTuple):
     """One thing that is wrong.
 
@@ -32,15 +36,19 @@ class Finding(NamedTuple):
     advice: str
 
 
-def findings_of(found: ImageSet, faults: Sequence[str], sizes: Sizes) -> list[Finding]:
+def findings_of(found: ImageSet, faults: Sequence[str], sizes: Sizes, largest: Mapping[Path, int]) -> list[Finding]:
     """Everything but duplicates.
 
     Args:
         found: The set.
         faults: What is wrong with single files of it, a sentence each.
         sizes: Width and height of the files that could be read.
+        largest: Their largest values, from 0 to 255.
     """
-    every = (_count(found), _unreadable(found, faults), _missing_lr(found), _stray_lr(found), _sizes(found, sizes))
+    every = (
+        *(_count(found), _unreadable(found, faults), _missing_lr(found), _stray_lr(found), _sizes(found, sizes)),
+        _dark(found, largest),
+    )
     return [finding for finding in every if finding is not None]
 
 
@@ -124,6 +132,17 @@ def _sizes(found: ImageSet, sizes: Sizes) -> Finding | None:
         f"{_files(len(wrong))} of {title(found)} with sizes that do not fit",
         wrong,
         "get the pairs again, or remove the scale's folder to have LR images made",
+    )
+
+
+def _dark(found: ImageSet, largest: Mapping[Path, int]) -> Finding | None:
+    dark = [f"{path}: at most {value} of 255" for path, value in largest.items() if 0 < value < _QUARTER]
+    if not dark:
+        return None
+    return Finding(
+        f"{_files(len(dark))} of {title(found)} use less than a quarter of the range of values",
+        dark,
+        "training drops the low byte of 16 bits: if these hold 12 bits, as scanners and cameras give, multiply by 16",
     )
 
 

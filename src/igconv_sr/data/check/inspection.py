@@ -24,11 +24,13 @@ class Inspection(NamedTuple):
         size: Width and height, if it can be read.
         fault: What is wrong with it.
         fingerprint: If it was decoded.
+        largest: Its largest value as training sees it, from 0 to 255, if it was decoded.
     """
 
     size: tuple[int, int] | None
     fault: str | None
     fingerprint: Fingerprint | None
+    largest: int | None = None
 
 
 def inspect_all(paths: Sequence[Path], quick: bool, done: Callable[[int], None]) -> Iterator[Inspection]:
@@ -64,7 +66,7 @@ def _inspect(path: Path, quick: bool) -> Inspection:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         return Inspection(None, f"{path} cannot be read ({error})", None)
     height, width = pixels.shape[:2]
-    return Inspection((width, height), None, fingerprint(pixels))
+    return Inspection((width, height), None, fingerprint(pixels), int(pixels.max()))
 
 
 def _size(path: Path) -> tuple[int, int]:
