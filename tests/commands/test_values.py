@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from igconv_sr.commands.config import CONFIG_FOLDER
 from igconv_sr.commands.values import check_values, readable, with_lists
@@ -56,3 +56,22 @@ def test_paths_are_taken_as_typed(name: str) -> None:
             config = compose("train", overrides=[typed])
             value = config.ckpt_path or config.paths.output_dir
             assert Path(value).name == name
+
+
+class Odd:
+    """Declares what no type is, as others' code does."""
+
+    def __init__(self, function: callable, count: int, shape: "no.such.Type" = None) -> None: ...  # type: ignore  # noqa
+
+
+def test_what_is_declared_oddly_is_not_checked() -> None:
+    check_values(OmegaConf.create({"model": {"_target_": f"{__name__}.Odd", "function": 3, "count": "many"}}))
+    check_values(OmegaConf.create({"model": {"_target_": f"{__name__}.Callable", "function": 3, "count": 1}}))
+    with pytest.raises(InputError, match=r"model\.count=many"):
+        check_values(OmegaConf.create({"model": {"_target_": f"{__name__}.Callable", "function": 3, "count": "many"}}))
+
+
+class Callable:
+    """Declares one argument by a function and one by a type."""
+
+    def __init__(self, function: callable, count: int) -> None: ...  # type: ignore[valid-type]

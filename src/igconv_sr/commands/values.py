@@ -98,12 +98,14 @@ def check_values(config: DictConfig) -> None:
     Raises:
         InputError: If a constructor could not take one.
     """
-    from pydantic import ConfigDict, TypeAdapter, ValidationError
+    from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
     lenient = ConfigDict(arbitrary_types_allowed=True, coerce_numbers_to_str=True)
     for key, value, declared in _declared(OmegaConf.to_container(config, resolve=True, throw_on_missing=False)):
         try:
             TypeAdapter(declared, config=None if _has_own_config(declared) else lenient).validate_python(value)
+        except PydanticUserError:
+            continue  # declared by something that is no type, such as callable
         except ValidationError as error:
             # Of a union every part complains; the longest complaint lists most of what is possible.
             reason = max((each["msg"] for each in error.errors()), key=len)
@@ -140,6 +142,6 @@ def _types(target: str) -> dict[str, Any]:
     for maker in makers:
         try:
             types |= typing.get_type_hints(maker)
-        except (NameError, TypeError):  # hints for a type checker alone
+        except (AttributeError, NameError, TypeError):  # hints for a type checker alone
             continue
     return {name: declared for name, declared in types.items() if not isinstance(declared, typing.TypeVar)}
