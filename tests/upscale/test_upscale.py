@@ -326,6 +326,7 @@ def test_a_pattern_keeps_its_folders_and_finished_pictures_are_skipped(upscale: 
     assert "1 of the results are there already" in done.out
     assert "1 picture written, 0 failed" in done.out
     assert Path("out/one/1_x2.png").stat().st_mtime_ns == before
+    assert upscale(*flags).out == "2 of the results are there already and are left as they are\n"
 
 
 @pytest.mark.parametrize("form", ["AVIF", "JPEG2000", "PPM", "TGA"])

@@ -46,9 +46,7 @@ class ForwardPass:
 
     def _named(self, tensors: tuple[Tensor, ...], groups: int) -> BatchLosses:
         names = list(self.loss.weights)
-        images, terms = (
-            [tensor.detach() for tensor in part] for part in (tensors[1 : groups + 1], tensors[groups + 1 :])
-        )
+        images, terms = list(tensors[1 : groups + 1]), tensors[groups + 1 :]
         by_group = [terms[start : start + len(names)] for start in range(0, len(terms), len(names))]
         return BatchLosses(tensors[0], images, [dict(zip(names, group, strict=True)) for group in by_group])
 

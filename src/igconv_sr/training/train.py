@@ -139,6 +139,8 @@ def _check(config: DictConfig) -> None:
     for key, value, least in (("seed", config.seed, 0), ("trainer.max_steps", config.trainer.max_steps, 1)):
         if not isinstance(value, int) or value < least:
             raise InputError(f"{key}={value} must be a whole number of {least} or more")
+    if own := sorted(config.trainer.keys() & _OWN_SETTINGS.keys()):
+        raise InputError(f"trainer.{own[0]} is none of the keys of a training; {_OWN_SETTINGS[own[0]]}")
     if config.trainer.max_time is not None:
         TimeLimit(config.trainer.max_time)
     check_values(config)
@@ -200,8 +202,6 @@ def make_trainer(
     if settings["strategy"] == "ddp":
         # A head per scale gets no gradient from a batch without that scale.
         settings["strategy"] = DDPStrategy(find_unused_parameters=not shared)
-    if own := sorted(settings.keys() & _OWN_SETTINGS.keys()):
-        raise InputError(f"trainer.{own[0]} is none of the keys of a training; {_OWN_SETTINGS[own[0]]}")
     every_n_steps, compiled = settings.pop("checkpoint_every_n_steps"), settings.pop("compile")
     del settings["max_time"]  # its timer stands before the callbacks that save at the last step
     trainer: Trainer = instantiate(

@@ -57,8 +57,7 @@ class Batch:
     """
 
     def __init__(self, upscaler: Upscaler, enlargement: Enlargement, report: Report, overwrite: bool) -> None:
-        self.upscaler, self.enlargement = upscaler, enlargement
-        self.report, self.overwrite = report, overwrite
+        self.upscaler, self.enlargement, self.report, self.overwrite = upscaler, enlargement, report, overwrite
         self._writing: deque[tuple[_Task, Future[None]]] = deque()
 
     def run(self, jobs: Sequence[Job]) -> None:

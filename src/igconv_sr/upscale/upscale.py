@@ -27,10 +27,12 @@ def main(arguments: Sequence[str]) -> None:
     enlargement = Enlargement(options.scale if options.scale or sized else _SCALE, options.width, options.height)
     named = None if options.weights is None else find_weights(options.weights)
     jobs = plan(options.inputs, options.output, enlargement.mark, options.format)
-    skipped = len(jobs)
-    if options.skip_existing:
-        jobs = [job for job in jobs if job.target is None or not job.target.exists()]
-    skipped -= len(jobs)
+    there = [job for job in jobs if options.skip_existing and job.target is not None and job.target.exists()]
+    jobs = [job for job in jobs if job not in there]
+    skipped = f"{len(there)} of the results are there already and are left as they are"
+    if not jobs:
+        print(skipped)
+        return
     to_stdout = any(job.target is None for job in jobs)
     if to_stdout and sys.stdout.isatty():
         raise InputError("the picture would go to this terminal; give -o FILE, or redirect standard output")
@@ -49,8 +51,8 @@ def main(arguments: Sequence[str]) -> None:
     with Report(len(jobs), to_stdout) as report:
         if named is None:
             report.say(default.remark)
-        if skipped:
-            report.say(f"{skipped} of the results are there already and are left as they are")
+        if there:
+            report.say(skipped)
         upscaler = Upscaler(
             net,
             device,
@@ -59,7 +61,7 @@ def main(arguments: Sequence[str]) -> None:
             options.precision == "half",
             report.say,
             options.alpha == "bicubic",
-            {"both": "xy", None: ""}.get(options.wrap, options.wrap),
+            "xy" if options.wrap == "both" else options.wrap or "",
         )
         Batch(upscaler, enlargement, report, options.overwrite).run(jobs)
     report.summary()
