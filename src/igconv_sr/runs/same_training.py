@@ -34,7 +34,7 @@ _ONE_DRAW = "all ranks and micro-batches share one draw; their sums differ by ro
 IRRELEVANT = (
     _irrelevant(r"(hydra|paths|logger)(\..+)?|ckpt_path", "where things lie, what is logged, and what is continued"),
     _irrelevant(r"(published|upsampler_size|budget)(\..+)?", "values that other keys refer to, and are seen there"),
-    _irrelevant(r"benchmarks", "a trained model can be scored on further ones"),
+    _irrelevant(r"benchmarks|further_scales", "a trained model can be scored on further ones"),
     _irrelevant(r"weights_strict", "it refuses a training or lets it be"),
     _irrelevant(r"tile|tile_overlap", "of validation and results, whose protocol says it"),
     _irrelevant(r"data\.(cache_dir|num_workers|prefetch)", _SAME_CROPS),

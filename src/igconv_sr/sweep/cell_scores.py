@@ -1,20 +1,22 @@
 """Scores of the cells, as they stand in their ``results.csv``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from igconv_sr.runs.files import read_yaml
 from igconv_sr.runs.results import FILE_NAME, read_results
 
 _CONFIG = "config.yaml"
+_SCORED = ("benchmarks", "further_scales")
 
 
-def scored_on(folder: Path, benchmarks: Sequence[str]) -> bool:
-    """Whether a cell's results are there and were made on these benchmarks."""
+def scored_as(folder: Path, config: Mapping[str, Any]) -> bool:
+    """Whether a cell's results are there, of the benchmarks and scales that a configuration asks for."""
     if not (folder / FILE_NAME).is_file():
         return False
     saved = read_yaml(folder / _CONFIG)
-    return list(saved.get("benchmarks", [])) == list(benchmarks)
+    return all(list(saved.get(key, [])) == list(config[key]) for key in _SCORED)
 
 
 def read_psnr(folder: Path) -> Mapping[tuple[str, str], float]:

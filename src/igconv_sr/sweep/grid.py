@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from igconv_sr.commands.launch import Launch
 from igconv_sr.errors import InputError
 from igconv_sr.runs.identity import cell_hash, cell_name
 from igconv_sr.sweep.cell import FILE_NAME, Cell
-from igconv_sr.sweep.cell_scores import scored_on
+from igconv_sr.sweep.cell_scores import scored_as
 from igconv_sr.sweep.score_table import print_results
 
 Grid = tuple[Sequence[Sequence[str]], frozenset[str]]
@@ -38,14 +38,12 @@ def sweep(config: DictConfig, context: HydraContext, launcher: Launcher, grid: G
         InputError: If two cells are the same, or a cell is not finished in the end.
     """
     root = Path(config.hydra.sweep.dir)
-    cells = {root / cell.hash: (cell, benchmarks) for cell, benchmarks in _cells(config, context, grid)}
+    cells = {root / cell.hash: (cell, asked) for cell, asked in _cells(config, context, grid)}
     if len(cells) < len(grid[0]):
         raise InputError(
             f"the grid gives {len(cells)} different trainings for {len(grid[0])} cells; give no value twice"
         )
-    to_run = [
-        folder for folder, (cell, benchmarks) in cells.items() if _is_to_run(folder, cell, benchmarks, retry_failed)
-    ]
+    to_run = [folder for folder, (cell, asked) in cells.items() if _is_to_run(folder, cell, asked, retry_failed)]
     _announce(root, list(cells), to_run)
     if to_run:
         overrides = [[*cells[folder][0].overrides, f"paths.output_dir={quoted(str(folder))}"] for folder in to_run]
@@ -61,10 +59,10 @@ def sweep(config: DictConfig, context: HydraContext, launcher: Launcher, grid: G
     _raise_unfinished(list(cells))
 
 
-def _cells(config: DictConfig, context: HydraContext, grid: Grid) -> list[tuple[Cell, Sequence[str]]]:
-    """Each cell with its benchmarks; a mistake in the configuration of any ends the sweep before it starts."""
+def _cells(config: DictConfig, context: HydraContext, grid: Grid) -> list[tuple[Cell, Mapping[str, Any]]]:
+    """Each cell with its configuration; a mistake in the configuration of any ends the sweep before it starts."""
     setup_globals()
-    cells = []
+    cells: list[tuple[Cell, Mapping[str, Any]]] = []
     for overrides in grid[0]:
         composed = context.config_loader.load_sweep_config(config, list(overrides))
         HydraConfig.instance().set_config(composed)
@@ -73,7 +71,7 @@ def _cells(config: DictConfig, context: HydraContext, grid: Grid) -> list[tuple[
         values = dict(override.split("=", 1) for override in overrides)
         swept = {key: values[key] for key in values if key in grid[1]}
         own = [override for override in overrides if not override.startswith(("hydra.", "hydra/"))]
-        cells.append((Cell(cell_name(plain, variant, swept), cell_hash(plain), own), plain["benchmarks"]))
+        cells.append((Cell(cell_name(plain, variant, swept), cell_hash(plain), own), plain))
     return cells
 
 
@@ -84,7 +82,7 @@ def _resolved(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
-def _is_to_run(folder: Path, cell: Cell, benchmarks: Sequence[str], retry_failed: bool) -> bool:
+def _is_to_run(folder: Path, cell: Cell, asked: Mapping[str, Any], retry_failed: bool) -> bool:
     """Whether a cell is to be run; writes what is new about it."""
     if not (folder / FILE_NAME).is_file():
         cell.write(folder)
@@ -98,7 +96,7 @@ def _is_to_run(folder: Path, cell: Cell, benchmarks: Sequence[str], retry_failed
         return True  # waits for the process that trains it
     if (known.name, list(known.overrides)) != (cell.name, list(cell.overrides)):
         known.write(folder, name=cell.name, overrides=cell.overrides)
-    return known.state != "finished" or not scored_on(folder, benchmarks)
+    return known.state != "finished" or not scored_as(folder, asked)
 
 
 def _announce(root: Path, folders: Sequence[Path], to_run: Sequence[Path]) -> None:

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from igconv_sr.commands.config import last_checkpoints, quoted
 from igconv_sr.sweep.cell import Cell, now
-from igconv_sr.sweep.cell_scores import scored_on, summary
+from igconv_sr.sweep.cell_scores import scored_as, summary
 from igconv_sr.sweep.progress import Progress, ProgressLine
 from igconv_sr.system.lock import exclusive
 from igconv_sr.training.process import TrainingProcess
@@ -28,7 +28,7 @@ def run_cell(config: DictConfig) -> None:
     name = Cell.read(folder).name
     with exclusive(folder, f"training {name}") as lock:
         cell = Cell.read(folder)
-        if cell.state == "finished" and scored_on(folder, config.benchmarks):
+        if cell.state == "finished" and scored_as(folder, config):
             return
         begin = time.monotonic()
         received = _train(cell, folder, lock)

@@ -29,6 +29,7 @@ from igconv_sr.metrics import STANDARD, mean_scores
 from igconv_sr.network import Bicubic, SRNet
 from igconv_sr.runs.results import source, write_results
 from igconv_sr.runs.run_configuration import save_configuration
+from igconv_sr.scale import plain_scale
 from igconv_sr.system.console import quieten, say
 from igconv_sr.training.acceleration import accelerate
 from igconv_sr.training.callbacks import (
@@ -93,7 +94,8 @@ def train(config: DictConfig) -> None:
     optimizer, schedule = _optimisation(config, limit)
     seed_everything(config.seed, workers=True, verbose=False)
     data: MixedScaleData = instantiate(config.data)
-    benchmarks = _benchmarks(config, data)
+    further_scales = [plain_scale(scale) for scale in config.further_scales]
+    benchmarks = _benchmarks(config, data, [*data.scales, *further_scales])
     say(data.describe())
     card = make_card(config, data)
     last = folder / "checkpoints" / f"{LAST}.ckpt"
@@ -124,14 +126,14 @@ def train(config: DictConfig) -> None:
     except NonFiniteError as error:
         kept = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint had been written yet"
         raise NonFiniteError(f"{error}; {kept}") from error
-    _finish(trainer, data, benchmarks, folder, inference)
+    _finish(trainer, data, benchmarks, further_scales, folder, inference)
 
 
-def _benchmarks(config: DictConfig, data: MixedScaleData) -> list[Benchmark]:
+def _benchmarks(config: DictConfig, data: MixedScaleData, scales: Sequence[float]) -> list[Benchmark]:
     """The validation images and the benchmarks asked for; a mistake in these is told before the training."""
     further = [found for folder in config.benchmarks for found in find_benchmarks(Path(folder).expanduser())]
     benchmarks = [data.benchmark, *further]
-    check_distinct(benchmarks, data.scales)
+    check_distinct(benchmarks, scales)
     return benchmarks
 
 
@@ -290,14 +292,24 @@ def _save_config(config: DictConfig, folder: Path, trainer: Trainer) -> None:
 
 
 def _finish(
-    trainer: Trainer, data: MixedScaleData, benchmarks: Sequence[Benchmark], folder: Path, inference: Inference
+    trainer: Trainer,
+    data: MixedScaleData,
+    benchmarks: Sequence[Benchmark],
+    further_scales: Sequence[float],
+    folder: Path,
+    inference: Inference,
 ) -> None:
     """Evaluates the (averaged) weights of the last step and writes what a user looks at."""
     last = folder / "checkpoints" / f"{LAST}.ckpt"
     net, card = load_with_card(last)
+    scales = list(data.scales)
+    if net.upsampler.shared_across_scales:
+        scales += further_scales
+    elif further_scales:
+        say(f"No results for further_scales={list(further_scales)}: {card.upsampler_name} has a head per scale")
     protocol = STANDARD.marked(inference.marks)
-    scores = evaluate(net, benchmarks, data.scales, trainer, protocol, inference)
-    bicubic = evaluate(Bicubic(), benchmarks, data.scales, trainer, protocol, inference)
+    scores = evaluate(net, benchmarks, scales, trainer, protocol, inference)
+    bicubic = evaluate(Bicubic(), benchmarks, scales, trainer, protocol, inference)
     if not trainer.is_global_zero:
         return
     net = net.cpu()
