@@ -1,7 +1,8 @@
 """Errors that a user can cause and mend."""
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class InputError(ValueError):
@@ -24,3 +25,22 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+@contextlib.contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Turns what a library refuses while something is made of a user's values into one line.
+
+    Args:
+        what: The keys that the values stand in.
+
+    Raises:
+        InputError: In place of the library's error, which is its cause.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (ArithmeticError, AttributeError, ImportError, RuntimeError, TypeError, ValueError) as error:
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"{what}: {first}") from error

@@ -17,10 +17,11 @@ from scipy.stats import norm
 from igconv_sr.commands import cli
 from igconv_sr.compare.compare import main
 from igconv_sr.compare.differences import differences, interval, pair_images, read_run
-from igconv_sr.compare.largest_differences import picture_rows
+from igconv_sr.compare.largest_differences import of_net, picture_rows
 from igconv_sr.data import find_benchmark
 from igconv_sr.errors import InputError
 from igconv_sr.evaluation.benchmarks import evaluate
+from igconv_sr.inference.settings import Inference
 from igconv_sr.metrics import STANDARD
 from igconv_sr.network import Bicubic
 from igconv_sr.runs.results import source, write_results
@@ -144,7 +145,9 @@ def evaluated(tmp_path: Path) -> Callable[..., Path]:
 def test_the_picture_shows_where_the_runs_differ_most(evaluated: Callable[..., Path], tmp_path: Path) -> None:
     a, b = (read_run(evaluated(name, net)) for name, net in (("a", Bicubic()), ("b", Spoilt())))
     pairs = pair_images(a, b)
-    rows = picture_rows(pairs, [Bicubic(), Spoilt()], ["A", "B"], STANDARD, "psnr_y", 2)
+    rows = picture_rows(
+        pairs, [of_net(net, Inference()) for net in (Bicubic(), Spoilt())], ["A", "B"], STANDARD, "psnr_y", 2
+    )
     worst = sorted(pairs, key=lambda pair: -abs(pair.difference("psnr_y")))
     assert [row.label for row in rows] == [f"Zoo {pair.key[2]} ×2" for pair in worst[:2]]
     for row, pair in zip(rows, worst, strict=False):

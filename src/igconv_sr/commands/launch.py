@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class Launch:
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
         from igconv_sr.commands.config import CONFIG_FOLDER
-        from igconv_sr.commands.values import readable, refuse_unread, with_lists
+        from igconv_sr.commands.values import check_own_keys, readable, refuse_unread, with_lists
 
         given = [override for override in self.overrides if not override.startswith("-")]
         if given != self.overrides and "--multirun" not in self.overrides:
@@ -43,6 +45,8 @@ class Launch:
             refuse_unread(self.command, given)
             compose(self.command, overrides=[_first_of_sweep(override) for override in overrides])
             self.overrides = with_lists(self.command, readable(self.overrides))
+            lists = OverridesParser.create().parse_overrides(with_lists(self.command, readable(given)))
+            check_own_keys(self.command, compose(self.command, overrides=[_first_of_sweep(each) for each in lists]))
 
     def run(self, main: Callable[[], None]) -> None:
         """Calls a function decorated by ``hydra.main``."""
@@ -54,7 +58,8 @@ class Launch:
     @contextlib.contextmanager
     def job(self) -> Iterator[None]:
         """Surrounds the job itself: Lightning starts further ranks with ``sys.argv`` as the user gave it."""
-        with self._explaining(), _arguments(self.started_with), _hydra_tracebacks("1" if self.tracebacks else "0"):
+        tracebacks = _hydra_tracebacks("1" if self.tracebacks else "0")
+        with self._explaining(), _leaving_no_empty_folder(), _arguments(self.started_with), tracebacks:
             yield
 
     @contextlib.contextmanager
@@ -68,6 +73,20 @@ class Launch:
             if line is None:
                 raise
             exit_with(line)
+
+
+@contextlib.contextmanager
+def _leaving_no_empty_folder() -> Iterator[None]:
+    """Takes back the folder that Hydra makes for a job, where the job fails before it writes anything."""
+    from hydra.core.hydra_config import HydraConfig
+
+    try:
+        yield
+    except BaseException:
+        folder, hydra = Path(HydraConfig.get().runtime.output_dir), HydraConfig.get().output_subdir
+        if folder != Path.cwd() and {path.name for path in folder.glob("*")} <= {hydra}:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 @contextlib.contextmanager

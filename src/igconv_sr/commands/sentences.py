@@ -82,6 +82,8 @@ def _explain_instantiation(error: InstantiationException, command: str, argument
     group = re.search(r"full_key: ([\w.]+)", text)
     if group and not unexpected and isinstance(cause, (TypeError, ValueError)):
         return f"{group[1]}: {_first_line(cause)}"
+    if target and not unexpected and isinstance(cause, (ArithmeticError, TypeError, ValueError)):
+        return f"{target[1].rpartition('.')[2]}: {_first_line(cause)}"
     if not (unexpected and target and group):
         return None
     names = list(inspect.signature(get_object(target[1])).parameters)

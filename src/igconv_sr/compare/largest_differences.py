@@ -1,6 +1,6 @@
 """The images on which two runs differ most: cut-outs of HR, A and B where their errors differ most."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -10,6 +10,7 @@ from igconv_sr.compare.differences import ImageKey, Pair, Row, RunTable
 from igconv_sr.data import Benchmark, BenchmarkImages, BenchmarkItem
 from igconv_sr.data.batches.validation import check_recomputable
 from igconv_sr.errors import InputError
+from igconv_sr.evaluation.finished_pictures import FinishedPictures
 from igconv_sr.evaluation.side_by_side import Panel, PictureRow, save_picture, square_with_most
 from igconv_sr.inference.settings import Inference
 from igconv_sr.metrics import Protocol, find_protocol
@@ -17,6 +18,8 @@ from igconv_sr.network import Bicubic
 from igconv_sr.runs.results import WEIGHTS_OF
 from igconv_sr.super_resolver import SuperResolver
 from igconv_sr.weights.checkpoint import load_with_remark
+
+Model = Callable[[BenchmarkItem], Tensor]
 
 
 def save_largest_differences(
@@ -37,14 +40,14 @@ def save_largest_differences(
     """
     name, plus, marks = a.protocol.partition("+")
     protocol, inference = find_protocol(name), Inference.from_marks(plus + marks)
-    nets = [inference.wrap(_model(run)) for run in (a, b)]
+    models = [_model(run, inference) for run in (a, b)]
     titles = [f"{letter}: {run.title}" for letter, run in (("A", a), ("B", b))]
-    save_picture(picture_rows(pairs, nets, titles, protocol, measure, count), path)
+    save_picture(picture_rows(pairs, models, titles, protocol, measure, count), path)
 
 
 def picture_rows(
     pairs: Sequence[Pair],
-    nets: Sequence[SuperResolver],
+    models: Sequence[Model],
     titles: Sequence[str],
     protocol: Protocol,
     measure: str,
@@ -54,39 +57,45 @@ def picture_rows(
 
     Args:
         pairs: Images of both runs.
-        nets: The models of A and B, as they are to be run.
+        models: Of A and B; give the SR image (1,3,r·H,r·W) in [0,1] of an image.
         titles: Of A and B.
         protocol: How images are compared.
         measure: By what the images are chosen.
         count: How many images.
     """
     chosen = sorted(pairs, key=lambda pair: -abs(pair.difference(measure)))[:count]
-    return [_row(pair, nets, titles, protocol, measure) for pair in chosen]
+    return [_row(pair, models, titles, protocol, measure) for pair in chosen]
 
 
-def _model(run: RunTable) -> SuperResolver:
+def _model(run: RunTable, inference: Inference) -> Model:
     rows = list(run.rows.values())
     if len({(row["model"], row["checkpoint"], row.get(WEIGHTS_OF)) for row in rows}) != 1:
         raise InputError(f"{run.path} is of several models; --images 0 leaves the picture out")
     row = rows[0]
     if not row["checkpoint"]:
-        return Bicubic()
+        return of_net(Bicubic(), inference)
+    if Path(row["checkpoint"]).is_dir():
+        return FinishedPictures(Path(row["checkpoint"]), ((key[0], key[2]) for key in run.rows))
     if not Path(row["checkpoint"]).is_file():
         raise InputError(
             f"{row['checkpoint']}, named in {run.path}, does not exist seen from here; run this where the model was "
             "evaluated, or leave the picture out with --images 0"
         )
-    return load_with_remark(row["checkpoint"], weights_of=row.get(WEIGHTS_OF) or None)[0]
+    return of_net(load_with_remark(row["checkpoint"], weights_of=row.get(WEIGHTS_OF) or None)[0], inference)
+
+
+def of_net(net: SuperResolver, inference: Inference) -> Model:
+    """What a network makes of the LR image of an item."""
+    wrapped = inference.wrap(net)
+    return lambda item: wrapped(item.lr / 255, item.scale)
 
 
 @torch.no_grad()
-def _row(
-    pair: Pair, nets: Sequence[SuperResolver], titles: Sequence[str], protocol: Protocol, measure: str
-) -> PictureRow:
+def _row(pair: Pair, models: Sequence[Model], titles: Sequence[str], protocol: Protocol, measure: str) -> PictureRow:
     benchmark, scale, image = pair.key
     item = read_image(pair.key, _same(pair, "hr_file"), _same(pair, "lr_file"), protocol)
     hr = item.hr / 255
-    compared = [protocol.rgb(net(item.lr / 255, item.scale), hr, item.scale) for net in nets]
+    compared = [protocol.rgb(model(item), hr, item.scale) for model in models]
     original = compared[0][1] / 255
     enlarged = [sr / 255 for sr, _ in compared]
     errors = [_error(sr, original) for sr in enlarged]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from igconv_sr.data import Benchmark, BenchmarkImages, BenchmarkItem, Prefetch
 from igconv_sr.errors import InputError
-from igconv_sr.evaluation.scoring import Scoring
+from igconv_sr.evaluation.scoring import Scoring, perceptual_values
 from igconv_sr.inference.settings import Inference
 from igconv_sr.metrics import STANDARD, ImageScore, Protocol
 from igconv_sr.metrics.perceptual import PerceptualMetrics
@@ -55,11 +55,7 @@ class Evaluation(LightningModule):
             return self.scoring.gather(self.kept[0], lambda number: images[number].to(self.place))
 
     def _perceptual_values(self, batch: BenchmarkItem, sr: Tensor) -> dict[str, Tensor]:
-        if not self.perceptual.metrics:
-            return {}
-        sr, hr = (image.float() / 255 for image in self.scoring.protocol.rgb(sr, batch.hr.double() / 255, batch.scale))
-        values: dict[str, Tensor] = self.perceptual(sr, hr)
-        return values
+        return perceptual_values(self.perceptual, self.scoring.protocol, batch, sr)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from igconv_sr.data import BenchmarkItem
 from igconv_sr.inference.settings import Inference
 from igconv_sr.inference.within_memory import within_memory
 from igconv_sr.metrics import ImageScore, Protocol, ScoreCollector
+from igconv_sr.metrics.perceptual import PerceptualMetrics
 from igconv_sr.metrics.scores import gather_objects, in_order
 from igconv_sr.super_resolver import SuperResolver
 from igconv_sr.system.console import say
@@ -134,6 +135,17 @@ class Scoring:
                     f"{self._name}{way.inference.marks}"
                 )
         self._told = dict(self._ways)
+
+
+def perceptual_values(
+    perceptual: PerceptualMetrics, protocol: Protocol, item: BenchmarkItem, sr: Tensor
+) -> dict[str, Tensor]:
+    """Further metrics of one image, of the pixels that the protocol compares."""
+    if not perceptual.metrics:
+        return {}
+    sr, hr = (image.float() / 255 for image in protocol.rgb(sr, item.hr.double() / 255, item.scale))
+    values: dict[str, Tensor] = perceptual(sr, hr)
+    return values
 
 
 def _finished(collector: ScoreCollector, protocol: str) -> ImageScore:

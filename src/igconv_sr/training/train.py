@@ -20,7 +20,7 @@ from igconv_sr.commands.config import CONFIG_FOLDER
 from igconv_sr.commands.launch import Launch
 from igconv_sr.commands.values import check_values
 from igconv_sr.data import Benchmark, MixedScaleData, find_benchmarks
-from igconv_sr.errors import InputError, NonFiniteError
+from igconv_sr.errors import InputError, NonFiniteError, refusing
 from igconv_sr.evaluation.benchmarks import check_distinct, evaluate
 from igconv_sr.evaluation.printed_tables import print_gains
 from igconv_sr.evaluation.side_by_side import save_side_by_side
@@ -103,7 +103,8 @@ def train(config: DictConfig) -> None:
     settings = settings_of(config, data)
     if resume is not None:
         check_continuing(Path(resume), card, settings, config.trainer.max_steps, in_its_folder=resume == last)
-    net = card.build()
+    with refusing("model, upsampler: no network can be made of these values"):
+        net = card.build()
     inference = Inference(tile=config.tile, tile_overlap=config.tile_overlap)
     inference.wrap(net)  # tells a wrong size of tiles before the training
     if config.weights is not None and config.ckpt_path is None:
@@ -138,9 +139,6 @@ def _benchmarks(config: DictConfig, data: MixedScaleData, scales: Sequence[float
 
 
 def _check(config: DictConfig) -> None:
-    for key, value, least in (("seed", config.seed, 0), ("trainer.max_steps", config.trainer.max_steps, 1)):
-        if not isinstance(value, int) or value < least:
-            raise InputError(f"{key}={value} must be a whole number of {least} or more")
     if own := sorted(config.trainer.keys() & _OWN_SETTINGS.keys()):
         raise InputError(f"trainer.{own[0]} is none of the keys of a training; {_OWN_SETTINGS[own[0]]}")
     if config.trainer.max_time is not None:
@@ -169,7 +167,8 @@ def make_card(config: DictConfig, data: MixedScaleData) -> ModelCard:
     """What checkpoints say of the network of a configuration."""
     plain: Any = OmegaConf.to_container(config, resolve=True)
     for part in ("model", "upsampler"):
-        get_class(plain[part]["_target_"])  # a class of the user's own has to be imported to be trusted
+        with refusing(f"{part}._target_={plain[part]['_target_']}"):
+            get_class(plain[part]["_target_"])  # a class of the user's own has to be imported to be trusted
     return ModelCard(
         encoder=plain["model"],
         upsampler=plain["upsampler"],
@@ -206,22 +205,25 @@ def make_trainer(
         settings["strategy"] = DDPStrategy(find_unused_parameters=not shared)
     every_n_steps, compiled = settings.pop("checkpoint_every_n_steps"), settings.pop("compile")
     del settings["max_time"]  # its timer stands before the callbacks that save at the last step
-    trainer: Trainer = instantiate(
-        settings,
-        callbacks=[
-            *([] if limit is None else [limit]),
-            *(instantiate(callback) for callback in config.get("callbacks", {}).values()),
-            *_callbacks(config, data, folder / "checkpoints", every_n_steps),
-            TrainingSettings(trained_with),
-        ],
-        logger=[instantiate(logger) for logger in config.logger.values()],
-        plugins=[AtomicCheckpointIO()],
-        default_root_dir=str(folder),
-        max_epochs=-1,
-        check_val_every_n_epoch=None,
-        use_distributed_sampler=False,
-        enable_model_summary=False,
-    )
+    callbacks = [
+        *([] if limit is None else [limit]),
+        *(instantiate(callback) for callback in config.get("callbacks", {}).values()),
+        *_callbacks(config, data, folder / "checkpoints", every_n_steps),
+        TrainingSettings(trained_with),
+    ]
+    loggers = [instantiate(logger) for logger in config.logger.values()]
+    with refusing("trainer"):
+        trainer: Trainer = instantiate(
+            settings,
+            callbacks=callbacks,
+            logger=loggers,
+            plugins=[AtomicCheckpointIO()],
+            default_root_dir=str(folder),
+            max_epochs=-1,
+            check_val_every_n_epoch=None,
+            use_distributed_sampler=False,
+            enable_model_summary=False,
+        )
     accelerate(net, trainer, compiled)
     accumulate = data.accumulate(trainer.world_size)
     trainer.accumulate_grad_batches = accumulate
@@ -236,11 +238,10 @@ def _optimisation(
     """Optimiser and schedule of the configuration; what they refuse is told before anything is built."""
     optimizer: partial[Optimizer] = instantiate(config.optim.optimizer)
     schedule = _schedule(config, limit)
-    try:
+    with refusing("optim.optimizer"):
         made = optimizer([nn.Parameter(torch.zeros(1))])
-    except (TypeError, ValueError) as error:
-        raise InputError(f"optim.optimizer: {error}") from error
-    schedule(made)
+    with refusing("optim.scheduler"):
+        schedule(made)
     return optimizer, schedule
 
 
