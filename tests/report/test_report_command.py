@@ -73,8 +73,8 @@ def test_without_results_it_says_where_it_looked(command: Command, tmp_path: Pat
     (tmp_path / "empty").mkdir()
     assert "in or below empty;" in command("runs=[empty]", status=1)[1]
     assert "nowhere is no folder" in command("runs=[nowhere]", status=1)[1]
-    assert "crops=-1 must be" in command("crops=-1", status=1)[1]
-    assert "runs=a is no list; write runs=[a]" in command("runs=a", status=1)[1]
+    assert "crops=-1: input should be greater than or equal to 0" in command("crops=-1", status=1)[1]
+    assert "a is no folder" in command("runs=a", status=1)[1]
     assert [path.name for path in tmp_path.iterdir()] == ["empty"], "nothing was written"
 
 

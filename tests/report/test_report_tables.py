@@ -106,7 +106,13 @@ def test_differences_are_paired_after_averaging_over_the_seeds_of_both(sweep: Pa
                 low, high = interval(ours - theirs)
                 (cell,) = column(table, name, benchmark).values()
                 assert cell.text == f"{(ours - theirs).mean():+.{digits}f}"
-                assert cell.note == f"{low:+.{digits}f} … {high:+.{digits}f}"
+                of_seeds = [
+                    per_image(sweep / f"ig{seed}", benchmark, scale, measure).mean()
+                    - per_image(sweep / f"sp{scale}-{seed}", benchmark, scale, measure).mean()
+                    for seed in (0, 1)
+                ]
+                half = 12.7062 * np.std(of_seeds, ddof=1) / 2**0.5  # Student's t, one degree of freedom
+                assert cell.note == f"{low:+.{digits}f} … {high:+.{digits}f}; seeds ± {half:.{digits}f}"
         assert [cell.note for cell in column(table, "seeds").values()] == ["seeds 0, 1"]
 
 

@@ -4,8 +4,8 @@ import inspect
 import math
 import re
 import typing
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from collections.abc import Container, Iterator, Sequence
+from typing import Annotated, Any, get_args, get_origin
 
 from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -65,7 +65,19 @@ def with_lists(command: str, overrides: Sequence[str]) -> list[str]:
     choices = [override for override in overrides if _is_choice(override)]
     values = [override for override in overrides if not override.startswith(("-", "+", "~")) and "=" in override]
     known = compose(command, overrides=choices, return_hydra_config=False) if len(values) > len(choices) else None
-    return [_in_list(override, known) if override in values else override for override in overrides]
+    lists = _keys_of_lists(command)
+    return [_in_list(override, known, lists) if override in values else override for override in overrides]
+
+
+def _keys_of_lists(command: str) -> set[str]:
+    """Keys that take a list or nothing, whose default does not show it."""
+    from igconv_sr.commands.own_keys import OWN_KEYS
+
+    return {key for key, declared in OWN_KEYS[command].items() if any(map(_is_list, (declared, *get_args(declared))))}
+
+
+def _is_list(declared: Any) -> bool:
+    return get_origin(declared) is list
 
 
 def _is_choice(override: str) -> bool:
@@ -73,8 +85,11 @@ def _is_choice(override: str) -> bool:
     return (CONFIG_FOLDER / group.lstrip("+") / f"{choice}.yaml").is_file()
 
 
-def _in_list(override: str, known: DictConfig | None) -> str:
-    if known is None or not isinstance(OmegaConf.select(known, key_of(override), throw_on_missing=False), ListConfig):
+def _in_list(override: str, known: DictConfig | None, lists: Container[str]) -> str:
+    key = key_of(override)
+    if known is None or not (
+        key in lists or isinstance(OmegaConf.select(known, key, throw_on_missing=False), ListConfig)
+    ):
         return override
     parsed = OverridesParser.create().parse_override(override)
     if parsed.is_sweep_override() or isinstance(parsed.value(), list | dict | None):

@@ -1,13 +1,16 @@
 """Differences to SPConv models of one scale each, paired by image."""
 
 import math
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from igconv_sr.compare.differences import Difference, ImageKey, RunTable, differences, pair_images
+from scipy.stats import t as student_t
+
+from igconv_sr.compare.differences import CONFIDENCE, Difference, ImageKey, RunTable, differences, pair_images
 from igconv_sr.errors import InputError
 from igconv_sr.report.found_runs import BenchmarkAtScale
-from igconv_sr.report.seed_means import Scored
+from igconv_sr.report.seed_means import Column, Scored
 from igconv_sr.report.variants import PER_SCALE, Labels, Variant
 from igconv_sr.runs.files import Row
 from igconv_sr.runs.results import MEASURES, MORE_MEASURES, PER_IMAGE
@@ -22,13 +25,16 @@ class Delta(NamedTuple):
         reference: The SPConv model.
         variant: The other.
         seeds: Those of both, over which each image's values are averaged first.
-        differences: Variant - reference, per benchmark and measure.
+        differences: Variant - reference, per benchmark and measure, with intervals over the images.
+        over_seeds: By benchmark and measure half the 95 % interval over the seeds (Student's t of the seeds' mean
+            differences); empty for a single seed.
     """
 
     reference: Variant
     variant: Variant
     seeds: Sequence[str]
     differences: Sequence[Difference]
+    over_seeds: Mapping[tuple[str, str], float]
 
 
 def find_deltas(rows: Mapping[Variant, Scored], protocol: str, labels: Labels, skipped: list[str]) -> list[Delta]:
@@ -59,19 +65,41 @@ def find_deltas(rows: Mapping[Variant, Scored], protocol: str, labels: Labels, s
                 names = [labels.short(each, rows) for each in (variant, reference)]
                 where = f"on {place[0]} at ×{place[1]:g} by {protocol}"
                 skipped.append(f"{names[0]} is not compared with {names[1]} {where}: {error}.")
-    return [Delta(*key, differing) for key, differing in found.items()]
+    return [
+        Delta(*key, differing, dict(_over_seeds(rows[key[0]], rows[key[1]], key[2], differing)))
+        for key, differing in found.items()
+    ]
+
+
+def _over_seeds(
+    a: Scored, b: Scored, seeds: Sequence[str], differing: Sequence[Difference]
+) -> Iterator[tuple[tuple[str, str], float]]:
+    if len(seeds) < 2:
+        return
+    for each in differing:
+        column = Column(each.benchmark, each.images, each.scale)
+        pairs = [(a.rows[column].get(seed), b.rows[column].get(seed)) for seed in seeds]
+        values = [float(y[each.measure]) - float(x[each.measure]) for x, y in pairs if x and y]
+        if len(values) == len(seeds):
+            spread = statistics.stdev(values) / math.sqrt(len(values))
+            yield (each.benchmark, each.measure), float(student_t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * spread
 
 
 def _references(variant: Variant, rows: Mapping[Variant, Scored]) -> Iterator[tuple[Variant, BenchmarkAtScale]]:
     """SPConv models with the benchmark and scale on which both were measured."""
     if variant.settings is None or is_reference(variant):
         return
-    for other in rows:
-        if is_reference(other) and other.encoder == variant.encoder and other.train_data == variant.train_data:
-            shared = rows[other].rows.keys() & rows[variant].rows.keys()
-            for column in sorted(shared, key=lambda column: column.order):
-                if column.scale == other.scales[0]:
-                    yield other, (column.benchmark, column.scale)
+    others = [
+        other
+        for other in rows
+        if is_reference(other) and other.encoder == variant.encoder and other.train_data == variant.train_data
+    ]
+    # At the paper's accounting: one model gets the steps of one of the three.
+    for other in [other for other in others if other.steps == variant.steps] or others:
+        shared = rows[other].rows.keys() & rows[variant].rows.keys()
+        for column in sorted(shared, key=lambda column: column.order):
+            if column.scale == other.scales[0]:
+                yield other, (column.benchmark, column.scale)
 
 
 def is_reference(variant: Variant) -> bool:

@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -64,6 +64,24 @@ class Curve(NamedTuple):
     values: Sequence[float]
 
 
+class Band(NamedTuple):
+    """Of trainings of several lengths.
+
+    Attributes:
+        label: In the legend.
+        steps: Optimiser steps.
+        low: Of the worst seed.
+        middle: Mean over the seeds.
+        high: Of the best seed.
+    """
+
+    label: str
+    steps: Sequence[int]
+    low: Sequence[float]
+    middle: Sequence[float]
+    high: Sequence[float]
+
+
 def draw_scatter(points: Sequence[Point], x_title: str, y_title: str) -> Figure:
     """Quality against cost, one point per model."""
     figure, axes = _figure(len(points))
@@ -121,6 +139,46 @@ def draw_curves(curves: Sequence[Curve], labels: Sequence[str], y_title: str, lo
         axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _finish(figure, axes, "optimiser steps", y_title)
+    return figure
+
+
+def draw_bands(panels: Mapping[str, Sequence[Band]], x_title: str, y_title: str) -> Figure:
+    """A panel per scale beside each other, with the same bands in all.
+
+    Args:
+        panels: By title.
+        x_title: Of the common horizontal axis, which is logarithmic.
+        y_title: Of the vertical axes.
+    """
+    labels = list(dict.fromkeys(band.label for bands in panels.values() for band in bands))
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(2.9 * len(panels), 3.2 + 0.2 * len(labels)), layout="constrained")
+        all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, bands) in zip(all_axes, panels.items(), strict=True):
+        for band in bands:
+            number = labels.index(band.label)
+            colour, marker = _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)]
+            axes.fill_between(band.steps, band.low, band.high, color=colour, alpha=0.2, linewidth=0)
+            axes.plot(
+                band.steps,
+                band.middle,
+                color=colour,
+                linestyle=_LINES[number % len(_LINES)],
+                marker=marker,
+                markersize=5,
+                label=wrapped(band.label, _LEGEND_WIDTH),
+            )
+        axes.set_title(title)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.ticklabel_format(useOffset=False, axis="y")
+    all_axes[len(all_axes) // 2].set_xlabel(x_title)
+    all_axes[0].set_ylabel(y_title)
+    figure.legend(
+        *all_axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=9
+    )
     return figure
 
 

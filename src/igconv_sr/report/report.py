@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import hydra
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig
 
 from igconv_sr.commands.config import CONFIG_FOLDER, OUTPUTS
 from igconv_sr.commands.launch import Launch
@@ -24,11 +24,7 @@ def main(config: DictConfig) -> None:
     """
     quieten()
     with Launch.current.job():
-        if not isinstance(config.crops, int) or config.crops < 0:
-            raise InputError(f"crops={config.crops} must be a whole number of 0 or more")
         given = config.runs is not None
-        if given and not isinstance(config.runs, ListConfig):
-            raise InputError(f"runs={config.runs} is no list; write runs=[{config.runs}]")
         folders = [Path(folder).expanduser() for folder in config.runs] if given else default_folders()
         runs = read_runs(folders)
         if not runs.measured:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from igconv_sr.report import plots
 from igconv_sr.report.costs import is_of
-from igconv_sr.report.deltas import find_deltas
+from igconv_sr.report.deltas import Delta, find_deltas
 from igconv_sr.report.document import Cell, Heading, Report, Section, Table
 from igconv_sr.report.found_runs import Runs
+from igconv_sr.report.overview import overview_pictures, overview_tables, verdicts
 from igconv_sr.report.published import COMPARABLE_PROTOCOLS, match_published, published_rows
 from igconv_sr.report.seed_means import Column, Scored, gather
 from igconv_sr.report.tables import delta_tables, measured_tables, published_tables
@@ -31,16 +32,18 @@ class Builder:
         self.runs, self.crops = runs, crops
         self.scores = gather(runs)
         self.labels = Labels(variant for rows in self.scores.values() for variant in rows)
+        self._found_deltas: dict[str, list[Delta]] = {}
 
     def build(self) -> Report:
         """The report; sections without content are left out."""
         parts: Sequence[Callable[[], Section]] = (
-            self._published,
+            self._overview,
             self._measured,
             self._deltas,
             self._costs,
             self._curves,
             self._crops,
+            self._published,
             self._provenance,
             self._unfinished,
         )
@@ -62,6 +65,25 @@ class Builder:
             ("protocols", ", ".join(self.scores)),
             ("commits", ", ".join(commits)),
         ]
+
+    def _overview(self) -> Section:
+        section = Section(
+            "One model for all scales",
+            "overview",
+            ["One model for all scales beside a model per scale, of the same encoder and trained on the same images."],
+        )
+        for number, (protocol, data, rows) in enumerate(self._groups(), start=1):
+            bicubic = {variant: scored for variant, scored in self.scores[protocol].items() if not variant.upsampler}
+            deltas = self._deltas_of(protocol)
+            section.text += verdicts(rows, deltas)
+            section.pictures += overview_pictures(rows, data, protocol, f"steps-{number}")
+            section.tables += overview_tables(rows, bicubic, deltas, data, protocol)
+        return section
+
+    def _deltas_of(self, protocol: str) -> list[Delta]:
+        if protocol not in self._found_deltas:
+            self._found_deltas[protocol] = find_deltas(self.scores[protocol], protocol, self.labels, self.runs.skipped)
+        return self._found_deltas[protocol]
 
     def _published(self) -> Section:
         section = Section(
@@ -122,15 +144,16 @@ class Builder:
             "Differences to SPConv",
             "differences",
             [
-                "Each model minus the SPConv model trained for that scale alone, with the same encoder and data. "
+                "Each model minus the SPConv model trained for that scale alone, with the same encoder, data and, "
+                "where there is one, as many steps. "
                 "Below each mean difference stands its 95 % interval over images (paired percentile bootstrap, "
                 "10,000 resamples). With several seeds each image's values are first averaged over the seeds that "
-                "both have: the intervals say how much depends on the images, not on the seeds."
+                "both have, so that this interval says how much depends on the images; how much depends on the seeds "
+                "says the number behind it, half the 95 % interval over the seeds (Student's t)."
             ],
         )
-        for protocol, rows in self.scores.items():
-            deltas = find_deltas(rows, protocol, self.labels, self.runs.skipped)
-            section.tables += delta_tables(deltas, protocol, self.labels)
+        for protocol in self.scores:
+            section.tables += delta_tables(self._deltas_of(protocol), protocol, self.labels)
         return section
 
     def _costs(self) -> Section:

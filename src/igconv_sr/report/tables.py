@@ -167,7 +167,7 @@ def _delta_table(reference: Variant, members: Sequence[Delta], protocol: str, la
         rows.append(
             [
                 Cell(variant.name, note="; ".join(labels.details(variant))),
-                *(_delta_cell(found.get(place)) for place in places),
+                *(_delta_cell(found.get(place), member.over_seeds.get((place[0], place[2]))) for place in places),
                 Cell(scales_in_words(variant.scales)),
                 Cell(f"{variant.steps:,}"),
                 _seeds_cell(member.seeds),
@@ -181,13 +181,15 @@ def _delta_table(reference: Variant, members: Sequence[Delta], protocol: str, la
     return Table(title, headings, rows, f"The {reference.upsampler} model: {details}.")
 
 
-def _delta_cell(difference: Difference | None) -> Cell:
+def _delta_cell(difference: Difference | None, over_seeds: float | None) -> Cell:
     if difference is None:
         return Cell("–")
     measure = difference.measure
     if difference.low is None or difference.high is None:
         return Cell(signed(difference.difference, measure), note="one image")
     note = f"{signed(difference.low, measure)} … {signed(difference.high, measure)}"
+    if over_seeds is not None:
+        note += f"; seeds ± {shown(over_seeds, measure)}"
     return Cell(signed(difference.difference, measure), note=note)
 
 

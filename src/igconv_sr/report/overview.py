@@ -1,0 +1,180 @@
+"""What a reader came for: one model for all scales beside a model per scale, in one table and one figure."""
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+
+from igconv_sr.compare.differences import Difference
+from igconv_sr.report.arms import arm_key, arm_name, by_encoder, is_as_published, is_line, is_per_scale, scored_rows
+from igconv_sr.report.costs import Family, families
+from igconv_sr.report.deltas import Delta, is_reference
+from igconv_sr.report.document import Cell, Heading, Picture, Table
+from igconv_sr.report.figures import Band, draw_bands, picture
+from igconv_sr.report.seed_means import Column, Scored, columns_of, ranks, shown
+from igconv_sr.report.tables import signed
+from igconv_sr.report.variants import Variant
+
+Rows = Mapping[Variant, Scored]
+
+MORE, LESS, SAME = "▲", "▼", "≈"
+"""Above or below the models per scale by more than chance over the images and over the seeds; or neither."""
+
+NOTE = (
+    f"PSNR in dB / SSIM, both on luma, means over the seeds. Below: the difference to the models per scale, {MORE} or "
+    f"{LESS} where 0 lies outside its 95 % interval over the images and, with several seeds, that over the seeds, "
+    f"{SAME} elsewhere. Steps are those of one model: the models per scale had as many times more in all."
+)
+
+
+def overview_tables(rows: Rows, bicubic: Rows, deltas: Sequence[Delta], data: str, protocol: str) -> Iterator[Table]:
+    """A table laid out as in the paper, per encoder and number of steps, the longest trainings first."""
+    for model, members in by_encoder(families(rows)).items():
+        lengths = {family.name_of.steps for family in members if is_line(family)}
+        for steps in sorted(lengths, reverse=True):
+            equal = [f for f in members if f.name_of.steps == steps and (is_line(f) or not is_per_scale(f))]
+            if any(not is_line(family) for family in equal):
+                title = f"{model}, {steps:,} steps, trained on {data}, protocol {protocol}"
+                yield _table(title, equal, bicubic, deltas)
+
+
+def _table(title: str, members: Sequence[Family], bicubic: Rows, deltas: Sequence[Delta]) -> Table:
+    members = sorted(members, key=lambda family: (not is_line(family), len(arm_name(family))))
+    columns = _paper_order(columns_of(scored for family in members for _, scored in scored_rows(family)))
+    headings = [Heading("", number=False)]
+    headings += [Heading(f"×{column.scale:g}", f"{column.benchmark}, {column.images} images") for column in columns]
+    headings += [Heading("params"), Heading("seeds")]
+    body = [
+        [Cell("bicubic"), *(_plain(scored, column) for column in columns), Cell("0"), Cell("–")]
+        for scored in bicubic.values()
+    ]
+    places = [_ranks(members, column) for column in columns]
+    for number, family in enumerate(members):
+        cells = [_cell(family, column, places[i][number], deltas) for i, column in enumerate(columns)]
+        seeds = max(len(scored.seeds) for _, scored in scored_rows(family))
+        body.append([Cell(arm_name(family)), *cells, Cell(f"{family.params:,}"), Cell(str(seeds))])
+    return Table(title, headings, body, NOTE)
+
+
+def _paper_order(columns: Sequence[Column]) -> list[Column]:
+    """Benchmarks from left to right, the scales below each."""
+    names = list(dict.fromkeys((column.benchmark, column.images) for column in columns))
+    return sorted(columns, key=lambda column: (names.index((column.benchmark, column.images)), column.scale))
+
+
+def _scored(family: Family, column: Column) -> tuple[Variant, Scored] | None:
+    """The member that serves a scale; a model for all scales also serves those that it was not trained on."""
+    for variant, scored in scored_rows(family):
+        if column in scored.rows and (not is_per_scale(family) or column.scale in variant.scales):
+            return variant, scored
+    return None
+
+
+def _ranks(members: Sequence[Family], column: Column) -> list[int]:
+    found = [_scored(family, column) for family in members]
+    values = [None if one is None else one[1].value(column, "psnr_y") for one in found]
+    return ranks([None if value is None else value.mean for value in values], "psnr_y")
+
+
+def _numbers(scored: Scored, column: Column) -> str:
+    values = [(name, scored.value(column, name)) for name in ("psnr_y", "ssim_y")]
+    return " / ".join("–" if value is None else shown(value.mean, name) for name, value in values)
+
+
+def _plain(scored: Scored, column: Column) -> Cell:
+    return Cell(_numbers(scored, column) if column in scored.rows else "–")
+
+
+def _cell(family: Family, column: Column, rank: int, deltas: Sequence[Delta]) -> Cell:
+    found = _scored(family, column)
+    if found is None:
+        return Cell("–")
+    variant, scored = found
+    return Cell(_numbers(scored, column), rank, "" if is_line(family) else _difference(variant, column, deltas))
+
+
+def _difference(variant: Variant, column: Column, deltas: Sequence[Delta]) -> str:
+    """To the SPConv model of the scale trained with L1 alone, as the paper trains them."""
+    for delta in deltas:
+        reference = delta.reference
+        if delta.variant != variant or reference.steps != variant.steps or not is_reference(reference):
+            continue
+        if any(fact.present for fact in reference.facts):
+            continue
+        for each in delta.differences:
+            if (each.benchmark, each.images, each.scale, each.measure) == (*column[:2], column.scale, "psnr_y"):
+                return f"{signed(each.difference, 'psnr_y')} {_mark(delta, each)}"
+    return ""
+
+
+def _mark(delta: Delta, found: Difference) -> str:
+    half = delta.over_seeds.get((found.benchmark, found.measure), 0.0)
+    is_chance = found.low is None or found.high is None or found.low <= 0 <= found.high
+    if is_chance or abs(found.difference) <= half:
+        return SAME
+    return MORE if found.difference > 0 else LESS
+
+
+def verdicts(rows: Rows, deltas: Sequence[Delta]) -> Iterator[str]:
+    """A sentence per upsampler for all scales, whole as the paper has it, of the longest trainings of each encoder."""
+    for model, members in by_encoder(families(rows)).items():
+        line = max(filter(is_line, members), key=lambda family: family.name_of.steps)
+        for family in members:
+            variant = family.name_of
+            if is_per_scale(family) or variant.steps != line.name_of.steps or not is_as_published(family):
+                continue
+            columns = columns_of(scored for _, scored in scored_rows(family))
+            found = [text for column in columns if (text := _difference(variant, column, deltas))]
+            if found:
+                counts = {mark: sum(text.endswith(mark) for text in found) for mark in (MORE, SAME, LESS)}
+                smallest, largest = (pick(float(text.split()[0]) for text in found) for pick in (min, max))
+                yield (
+                    f"{model}, {arm_name(family)}, {variant.steps:,} steps: {signed(smallest, 'psnr_y')} to "
+                    f"{signed(largest, 'psnr_y')} dB against {arm_name(line)} of as many steps each, with "
+                    f"{family.params / line.params:.0%} of their parameters; of {len(found)} comparisons "
+                    f"{counts[MORE]} above, {counts[LESS]} below, {counts[SAME]} not told apart."
+                )
+
+
+def overview_pictures(rows: Rows, data: str, protocol: str, start: str) -> Iterator[Picture]:
+    """PSNR against the steps of all models together, per encoder and benchmark, where there are several lengths."""
+    for number, (model, members) in enumerate(by_encoder(families(rows)).items(), start=1):
+        columns = columns_of(scored for family in members for _, scored in scored_rows(family))
+        trained = {scale for family in members for scale in family.scales}
+        for benchmark, images in dict.fromkeys((column.benchmark, column.images) for column in columns):
+            panels = {
+                f"×{scale:g}": list(_bands(members, Column(benchmark, images, scale))) for scale in sorted(trained)
+            }
+            if not all(panels.values()):
+                continue
+            caption = (
+                f"{model} on {benchmark}: PSNR against the optimiser steps of all models together, each point a "
+                f"training of its own; bands from the worst to the best seed (trained on {data}, protocol {protocol})."
+            )
+            ends = "; ".join(
+                f"{title}, {band.label}: {band.middle[-1]:.2f} dB after {band.steps[-1]:,} steps"
+                for title, bands in panels.items()
+                for band in bands
+            )
+            figure = draw_bands(panels, "optimiser steps of all models together", f"PSNR Y on {benchmark} in dB")
+            name = f"{start}-{number}-{benchmark.lower()}"
+            yield picture(figure, name, caption, f"{caption} Ends: {ends}")
+
+
+def _bands(members: Sequence[Family], column: Column) -> Iterator[Band]:
+    arms: dict[Variant, list[Family]] = {}
+    for family in members:
+        if _scored(family, column) is not None:
+            arms.setdefault(arm_key(family), []).append(family)
+    for lengths in arms.values():
+        if len(lengths) < 2:
+            continue
+        lengths.sort(key=lambda family: family.name_of.steps)
+        whole = max(lengths, key=lambda family: len(family.members))
+        found = [one[1] for family in lengths if (one := _scored(family, column)) is not None]
+        values = [[float(row["psnr_y"]) for row in scored.rows[column].values()] for scored in found]
+        yield Band(
+            arm_name(whole),
+            [family.name_of.steps * len(whole.members) for family in lengths],
+            [min(some) for some in values],
+            [statistics.fmean(some) for some in values],
+            [max(some) for some in values],
+        )

@@ -1,0 +1,87 @@
+"""The table and the figure that lead the report, against the numbers that the runs were given."""
+
+from pathlib import Path
+
+import pytest
+
+from igconv_sr.report.document import Report, Section
+from igconv_sr.report.found_runs import read_runs
+from igconv_sr.report.overview import LESS, MORE, SAME
+from igconv_sr.report.sections import Builder
+from report_runs import IGCONV, SPCONV, config, write_bicubic, write_run
+
+IMAGES = "abcde"
+SHIFTS = {2: 0.5, 3: -0.5, 4: 0.0}
+"""Of IGConv against the SPConv model of a scale, in dB."""
+
+
+def scores(scales: tuple[float, ...], shift: dict[int, float], seed: int, steps: int) -> dict:
+    """Images differ by a decibel each, seeds by two hundredths; where there is no shift, the sign follows the image."""
+    return {
+        ("Set5", scale): {
+            image: (
+                40
+                - 3 * scale
+                + steps / 10
+                + number
+                + 0.02 * seed
+                + shift.get(int(scale), 0)
+                + (0.3 * (-1) ** number if shift.get(int(scale)) == 0 and number else 0),
+                0.9,
+            )
+            for number, image in enumerate(IMAGES)
+        }
+        for scale in scales
+    }
+
+
+@pytest.fixture
+def overview(tmp_path: Path) -> Section:
+    for steps in (5, 10):
+        for seed in (0, 1):
+            name, known = f"{steps}-{seed}", {"steps": steps, "seed": seed}
+            settings = config(IGCONV, [2, 3, 4], seed)
+            write_run(tmp_path / f"ig{name}", scores((2, 3, 4, 2.5), SHIFTS, seed, steps), settings, **known)
+            for scale in (2, 3, 4):
+                write_run(
+                    tmp_path / f"sp{scale}-{name}",
+                    scores((scale,), {}, seed, steps),
+                    config(SPCONV, [scale], seed),
+                    upsampler="spconv",
+                    params=400,
+                    **known,
+                )
+    write_bicubic(tmp_path / "bicubic", scores((2, 3, 4, 2.5), {}, 0, 0))
+    report: Report = Builder(read_runs([tmp_path]), crops=0).build()
+    assert report.sections[0].anchor == "overview"
+    return report.sections[0]
+
+
+def test_the_table_is_laid_out_as_in_the_paper(overview: Section) -> None:
+    longest, shorter = overview.tables
+    assert "10 steps" in longest.title
+    assert "5 steps" in shorter.title
+    assert [heading.name for heading in longest.headings] == ["", "×2", "×2.5", "×3", "×4", "params", "seeds"]
+    assert [row[0].text for row in longest.rows] == ["bicubic", "three SPConv models", "IGConv"]
+    _, spconv, igconv = longest.rows
+    mean = 40 - 6 + 1 + 2 + 0.01
+    assert spconv[1].text == f"{mean:.2f} / 0.9000"
+    assert igconv[1].text == f"{mean + 0.5:.2f} / 0.9000"
+    assert spconv[2].text == "–", "a model per scale has no answer between the scales"
+    assert igconv[2].text != "–"
+    assert [cell.text for cell in (spconv[5], igconv[5])] == ["1,200", "1,000"]
+
+
+def test_differences_are_marked_by_what_chance_can_do(overview: Section) -> None:
+    igconv = overview.tables[0].rows[2]
+    assert [igconv[number].note for number in (1, 3)] == [f"+0.50 {MORE}", f"-0.50 {LESS}"]
+    assert igconv[4].note.endswith(SAME), "its sign changes from image to image"
+    (sentence,) = overview.text[1:]
+    assert "-0.50 to +0.50 dB against three SPConv models of as many steps each, with 83% of their" in sentence
+    assert "of 3 comparisons 1 above, 1 below, 1 not told apart" in sentence
+
+
+def test_the_figure_counts_the_steps_of_all_models_together(overview: Section) -> None:
+    (picture,) = overview.pictures
+    assert "×3, three SPConv models: 34.01 dB after 30 steps" in picture.alt
+    assert "×3, IGConv: 33.51 dB after 10 steps" in picture.alt
