@@ -50,7 +50,7 @@ def test_every_combination_has_its_own_results_and_a_failure_is_its_cells_alone(
     assert {(row["model"], row["seed"]) for row in rows} == {("edsr_small", "0"), ("smfanet_small", "0")}
     assert len(rows) == 2 * 3
     assert len({row["checkpoint"] for row in rows}) == 2
-    reason = "seed=-1 must be a whole number of 0 or more"
+    reason = "seed=-1: input should be greater than or equal to 0"
     assert [cell.reason for cell in by_state(sweep)["failed"]] == [reason, reason]
     assert f"edsr_small-spconv-x2x3x4-seed-1 is failed: {reason}" in done.stdout
     assert re.search(r"edsr_small-spconv-x2x3x4-seed0 +│ +[0-9.]+ │ +[0-9.]+ │ +[0-9.]+ │", done.stdout)

@@ -57,6 +57,10 @@ def main(config: DictConfig) -> None:
         folder = Path(config.paths.output_dir)
         if (folder / FILE_NAME).exists():
             raise InputError(f"{folder} already holds results; choose another paths.output_dir")
+        if not config.scales:
+            raise InputError("no scale given; give scales=[2,3,4]")
+        if not config.benchmarks:
+            raise InputError("no benchmark given; add benchmarks=[/path/to/Set5], folders that hold HR/")
         inference = Inference(config.self_ensemble, config.tile, config.tile_overlap)
         asked = Asked(
             [found for place in config.benchmarks for found in find_benchmarks(Path(place).expanduser())],
