@@ -288,7 +288,10 @@ def test_another_upsampler_is_told_by_the_encoder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "part"),
     [
-        ({"layer1.0.conv1.weight": torch.zeros(8, 3, 3, 3), "fc.bias": torch.zeros(9)}, "no weights like layer1.0"),
+        (
+            {"layer1.0.conv1.weight": torch.zeros(8, 3, 3, 3), "fc.bias": torch.zeros(9)},
+            "of its 2 weights, such as layer1.0",
+        ),
         ({"params": {"x": 1}}, "holds no weights"),
         ({"params": {1: torch.zeros(1)}}, "holds no weights"),
         ({"params": {}}, "holds no weights"),
@@ -296,7 +299,10 @@ def test_another_upsampler_is_told_by_the_encoder(tmp_path: Path) -> None:
         ([torch.zeros(1)], "holds no weights"),
         (torch.zeros(1), "holds no weights"),
         ({"conv_first.weight": torch.zeros(())}, "conv_first.weight"),
-        ({"conv_first.weight": torch.zeros(0, 3, 3, 3), "body.0.conv1.weight": torch.zeros(0)}, "nearest"),
+        (
+            {"conv_first.weight": torch.zeros(0, 3, 3, 3), "body.0.conv1.weight": torch.zeros(0)},
+            "of its 2 weights, such as conv_first",
+        ),
     ],
 )
 def test_files_of_something_else(tmp_path: Path, convert: Callable[..., str], content: Any, part: str) -> None:

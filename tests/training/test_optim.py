@@ -1,6 +1,7 @@
 """Learning rates against their closed formulas, step by step."""
 
 import math
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,8 +9,11 @@ import torch
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LRScheduler
 
+from igconv_sr.encoders import EDSR
 from igconv_sr.errors import InputError
-from igconv_sr.training.optim import learning_rate_schedule
+from igconv_sr.network import SRNet
+from igconv_sr.training.optim import learning_rate_schedule, optimizer_of
+from igconv_sr.upsamplers import IGConv
 
 PEAK, LAST = 2e-3, 24
 
@@ -98,3 +102,54 @@ def test_a_longer_run_stretches_the_cosine() -> None:
         long.step()
         schedule.step()
     assert long.param_groups[0]["lr"] == pytest.approx(0.5e-3)
+
+
+def small() -> SRNet:
+    torch.manual_seed(0)
+    return SRNet(EDSR(4, 1), partial(IGConv, hidden_dim=8, num_layers=1), (2, 3))
+
+
+def train(net: SRNet, steps: int, **encoder: Any) -> list[tuple[bool, bool]]:
+    """Per step, whether a weight of the encoder and of the upsampler changed."""
+    optimizer = optimizer_of(net, partial(Adam, lr=PEAK), **encoder)
+    scheduler = learning_rate_schedule(optimizer, LAST, cosine_to=1e-6)
+    changed = []
+    for _ in range(steps):
+        before = {name: weight.clone() for name, weight in net.named_parameters()}
+        optimizer.zero_grad()
+        net(torch.rand(1, 3, 8, 8), 2).square().mean().backward()
+        optimizer.step()
+        scheduler.step()
+        moved = {name.partition(".")[0] for name, weight in net.named_parameters() if not weight.equal(before[name])}
+        changed.append(("encoder" in moved, "upsampler" in moved))
+    return changed
+
+
+def test_a_frozen_encoder_keeps_still_for_its_steps_and_then_learns() -> None:
+    assert train(small(), 5, encoder_frozen_steps=3) == [(False, True)] * 3 + [(True, True)] * 2
+
+
+def test_the_encoder_has_a_rate_of_its_own_all_along_the_schedule() -> None:
+    net = small()
+    optimizer = optimizer_of(net, partial(Adam, lr=PEAK), encoder_lr_factor=0.25)
+    scheduler = learning_rate_schedule(optimizer, LAST, cosine_to=1e-6)
+    others, encoder = optimizer.param_groups
+    assert {id(weight) for weight in encoder["params"]} == {id(weight) for weight in net.encoder.parameters()}
+    assert len(others["params"]) + len(encoder["params"]) == len(list(net.parameters()))
+    for step in range(LAST):
+        assert others["lr"] == pytest.approx(formula(step, cosine_to=1e-6), rel=1e-9)
+        assert encoder["lr"] == pytest.approx(others["lr"] / 4, rel=1e-9)
+        optimizer.step()
+        scheduler.step()
+
+
+def test_without_either_all_weights_are_one_group_as_checkpoints_have_it() -> None:
+    net = small()
+    (group,) = optimizer_of(net, partial(Adam, lr=PEAK)).param_groups
+    assert [id(weight) for weight in group["params"]] == [id(weight) for weight in net.parameters()]
+
+
+@pytest.mark.parametrize("name", ["encoder_lr_factor", "encoder_frozen_steps"])
+def test_negative_values_for_the_encoder_are_refused(name: str) -> None:
+    with pytest.raises(InputError, match=f"optim.{name}=-1"):
+        optimizer_of(small(), partial(Adam, lr=PEAK), **{name: -1})

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -12,6 +13,7 @@ from lightning.pytorch import Callback, seed_everything
 
 from igconv_sr.commands.config import CONFIG_FOLDER
 from igconv_sr.data import MixedScaleData
+from igconv_sr.training.optim import optimizer_of
 from igconv_sr.training.resume import settings_of
 from igconv_sr.training.task import SuperResolution
 from igconv_sr.training.train import make_card, make_trainer
@@ -43,7 +45,7 @@ def run_training(overrides: Sequence[str], watcher: Callback) -> None:
             net,
             card,
             instantiate(config.loss),
-            instantiate(config.optim.optimizer),
+            partial(optimizer_of, optimizer=instantiate(config.optim.optimizer)),
             instantiate(config.optim.scheduler),
             config.trainer.log_every_n_steps,
         )

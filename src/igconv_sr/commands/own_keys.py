@@ -33,6 +33,8 @@ OWN_KEYS: dict[str, dict[str, Any]] = {
         "trainer.log_every_n_steps": _Positive,
         "trainer.val_check_interval": _Positive,
         "trainer.compile": Literal["auto", True, False],
+        "optim.encoder_lr_factor": Annotated[float, Ge(0)] | None,
+        "optim.encoder_frozen_steps": Annotated[_Whole, Ge(0)] | None,
         "optim.ema_decay": Annotated[float, Ge(0)] | None,
         **_TILES,
         **_FOLDER,

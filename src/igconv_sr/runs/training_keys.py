@@ -15,7 +15,8 @@ TRAINING_IMAGES, VALIDATION_IMAGES = "training images", "validation images"
 """Beside the keys: which files they are, since the same folder may hold others, and a set may have moved."""
 
 _SCHEDULE = "optim.scheduler._target_"
-_OWN_SCHEDULE = "igconv_sr.optim.learning_rate_schedule"
+OWN_SCHEDULE = "igconv_sr.optim.learning_rate_schedule"
+"""A function of the step alone."""
 
 
 class Rule(NamedTuple):
@@ -108,7 +109,7 @@ def training_settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
     """Keys whose values differ, with the rule for each."""
-    is_own = before.get(_SCHEDULE) == now.get(_SCHEDULE) == _OWN_SCHEDULE
+    is_own = before.get(_SCHEDULE) == now.get(_SCHEDULE) == OWN_SCHEDULE
     rules = RULES if is_own else tuple(rule for rule in RULES if rule is not _RATE)
     return [
         Change(key, before.get(key), now.get(key), next(rule for rule in rules if rule.keys.fullmatch(key)))

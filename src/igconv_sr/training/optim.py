@@ -6,11 +6,48 @@ cosine rise again. A function of the step has nothing to keep.
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from igconv_sr.errors import InputError
+from igconv_sr.network import SRNet
+
+_FROZEN = "frozen_steps"
+"""Of a group of the optimiser: for so many steps its rate is 0."""
+
+
+def optimizer_of(
+    net: SRNet,
+    optimizer: Callable[[Any], Optimizer],
+    encoder_lr_factor: float | None = None,
+    encoder_frozen_steps: int | None = None,
+) -> Optimizer:
+    """An optimiser of all weights, in which the encoder may have a rate of its own.
+
+    Args:
+        net: The network.
+        optimizer: Called with parameters or groups of them.
+        encoder_lr_factor: The encoder's rate as a multiple of the others'; None for the same.
+        encoder_frozen_steps: Steps for which the encoder's weights stay as they are; None for none. They are those of
+            :func:`learning_rate_schedule`.
+
+    Raises:
+        InputError: If one of the two is negative.
+    """
+    if encoder_lr_factor is None and encoder_frozen_steps is None:
+        return optimizer(net.parameters())
+    factor, frozen = (1.0 if encoder_lr_factor is None else encoder_lr_factor), encoder_frozen_steps or 0
+    for name, value in (("lr_factor", factor), (_FROZEN, frozen)):
+        if value < 0:
+            raise InputError(f"optim.encoder_{name}={value} must not be negative")
+    encoder = list(net.encoder.parameters())
+    own = {id(weight) for weight in encoder}
+    others = [weight for weight in net.parameters() if id(weight) not in own]
+    made = optimizer([{"params": others}, {"params": encoder, _FROZEN: frozen}])
+    made.param_groups[1]["lr"] *= factor
+    return made
 
 
 def learning_rate_schedule(
@@ -24,7 +61,8 @@ def learning_rate_schedule(
     """Warm-up, then either halvings at given steps or a cosine, counted in optimiser steps.
 
     Args:
-        optimizer: Its learning rate is the highest of the schedule.
+        optimizer: Its learning rate is the highest of the schedule. A group of it may stay at 0 for some steps, see
+            :func:`optimizer_of`.
         max_steps: Last step of the training, where the cosine ends.
         warmup_steps: Steps in which the rate rises linearly from 1/warmup_steps of its value.
         halve_at: Steps at which the rate is halved.
@@ -53,4 +91,7 @@ def learning_rate_schedule(
         done = min((position - warmup_steps) / (max_steps - warmup_steps), 1)
         return last + (1 - last) * (1 + math.cos(math.pi * done)) / 2
 
-    return LambdaLR(optimizer, factor)
+    def of_group(frozen: int) -> Callable[[int], float]:
+        return lambda step: factor(step) if step >= frozen else 0.0
+
+    return LambdaLR(optimizer, [of_group(group.get(_FROZEN, 0)) for group in optimizer.param_groups])

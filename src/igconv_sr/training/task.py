@@ -1,12 +1,11 @@
 """The LightningModule: step, validation, optimiser, nothing else."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
-from torch.nn import Parameter
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -31,7 +30,7 @@ class SuperResolution(LightningModule):
         net: The network.
         card: What the checkpoint says of it.
         loss: Weighted sum of terms, one value per image.
-        optimizer: Called with the parameters.
+        optimizer: Called with the network.
         scheduler: Called with the optimiser; steps once per optimiser step.
         log_every_n_steps: Optimiser steps between two logged ones.
         inference: How validation computes SR images as long as memory allows; whole images if it is left out.
@@ -42,7 +41,7 @@ class SuperResolution(LightningModule):
         net: SRNet,
         card: ModelCard,
         loss: WeightedLoss,
-        optimizer: Callable[[Iterable[Parameter]], Optimizer],
+        optimizer: Callable[[SRNet], Optimizer],
         scheduler: Callable[[Optimizer], LRScheduler],
         log_every_n_steps: int,
         inference: Inference | None = None,
@@ -91,7 +90,7 @@ class SuperResolution(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule, stepped together."""
-        optimizer = self.make_optimizer(self.net.parameters())
+        optimizer = self.make_optimizer(self.net)
         # A fused one offers to undo the scaling of float16 itself, after the gradients should have been clipped.
         optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
         return {

@@ -1,6 +1,6 @@
 """``igconv-sr train``: trains one network for all scales, then shows what it is worth."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from igconv_sr.metrics import STANDARD, mean_scores
 from igconv_sr.network import Bicubic, SRNet
 from igconv_sr.runs.results import source, write_results
 from igconv_sr.runs.run_configuration import save_configuration
+from igconv_sr.runs.training_keys import OWN_SCHEDULE
 from igconv_sr.scale import plain_scale
 from igconv_sr.system.console import quieten, say
 from igconv_sr.training.acceleration import accelerate
@@ -50,7 +51,7 @@ from igconv_sr.training.callbacks import (
 from igconv_sr.training.callbacks.cost import FILE_NAME as COST
 from igconv_sr.training.checkpoint_io import AtomicCheckpointIO
 from igconv_sr.training.final_log import log_final
-from igconv_sr.training.optim import learning_rate_schedule
+from igconv_sr.training.optim import learning_rate_schedule, optimizer_of
 from igconv_sr.training.resume import check_continuing, settings_of
 from igconv_sr.training.stages import train_in_stages
 from igconv_sr.training.task import SuperResolution
@@ -234,7 +235,7 @@ def make_trainer(
 
 def _optimisation(
     config: DictConfig, limit: TimeLimit | None
-) -> tuple[Callable[[Iterable[nn.Parameter]], Optimizer], Callable[[Optimizer], LRScheduler]]:
+) -> tuple[Callable[[SRNet], Optimizer], Callable[[Optimizer], LRScheduler]]:
     """Optimiser and schedule of the configuration; what they refuse is told before anything is built."""
     optimizer: partial[Optimizer] = instantiate(config.optim.optimizer)
     schedule = _schedule(config, limit)
@@ -242,7 +243,10 @@ def _optimisation(
         made = optimizer([nn.Parameter(torch.zeros(1))])
     with refusing("optim.scheduler"):
         schedule(made)
-    return optimizer, schedule
+    encoder = {name: config.optim[name] for name in ("encoder_lr_factor", "encoder_frozen_steps")}
+    if encoder["encoder_frozen_steps"] is not None and config.optim.scheduler._target_ != OWN_SCHEDULE:
+        raise InputError(f"optim.encoder_frozen_steps needs the schedule of this package, {OWN_SCHEDULE}")
+    return partial(optimizer_of, optimizer=optimizer, **encoder), schedule
 
 
 def _schedule(config: DictConfig, limit: TimeLimit | None) -> Callable[[Optimizer], LRScheduler]:

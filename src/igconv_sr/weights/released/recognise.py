@@ -165,9 +165,11 @@ def _assuming(model: Recognised, assume: Mapping[str, Any], shapes: Shapes) -> R
 
 def _nearest(candidates: Sequence[Candidate], shapes: Shapes) -> str:
     nearest = max(candidates, key=lambda candidate: candidate.common(shapes))
-    if nearest.common(shapes) == (0, 0):
+    fitting, count = nearest.common(shapes)[0], len(shapes.by_key)
+    if 2 * fitting < count:
         return (
-            f"it is none of the paper's models, which have no weights like {', '.join(list(shapes.by_key)[:_LISTED])}"
+            f"it is none of the paper's models, of which none has more than {fitting} of its {count} weights, such as "
+            f"{', '.join(list(shapes.by_key)[:_LISTED])}"
         )
     return f"it is none of the paper's models; of the nearest, {nearest.model}, {_not_fitting(nearest.misfits(shapes))}"
 
