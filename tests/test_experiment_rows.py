@@ -159,3 +159,25 @@ def test_what_a_doubling_of_the_steps_changes(head: str) -> None:
         for scale in scales
     ]
     assert f"| {head} | {spanned(changes)} |" in TEXT
+
+
+LENGTHS = (250, 500, 1000, 2000, 4000)
+
+
+def start(variant: str, steps: int) -> dict[Place, float]:
+    """PSNR of seed 0, of the runs for FGRep's start or else of the mini table."""
+    path = EXPERIMENTS / "fgrep_start" / f"{variant}-{steps}" / "results.csv"
+    if not path.is_file():
+        return dict(cells().get((variant, steps), {}).get("0", {}))
+    with path.open() as file:
+        return {(row["benchmark"], row["scale"]): float(row["psnr_y"]) for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("steps", LENGTHS)
+def test_what_fgrep_costs_at_the_start(steps: int) -> None:
+    values = []
+    for with_it, without in (("igconv_fgrep", "igconv"), ("igconv_plus", "igconv_plus_without_fgrep")):
+        a, b = start(with_it, steps), start(without, steps)
+        values.append(spanned([a[place] - b[place] for place in PLACES]) if a and b else "–")
+    assert values[1] != "–"
+    assert f"| {steps:,} | {values[0]} | {values[1]} |" in TEXT
