@@ -184,6 +184,23 @@ def test_not_finite_loss_names_step_scale_and_images_and_keeps_the_checkpoint(tm
 
 
 @pytest.mark.slow
+def test_a_second_training_does_not_begin_in_the_folder_of_one_that_goes_on(tmp_path: Path) -> None:
+    photographs(tmp_path / "pictures")
+    first = start(*options(tmp_path, "run", "trainer.max_steps=100000", "data.num_workers=2"), cwd=tmp_path)
+    wait_for(tmp_path / "run" / "training.lock", first)
+    wait_for(tmp_path / "run" / "config.yaml", first)
+    before = (tmp_path / "run" / "config.yaml").read_text()
+    second = run(*options(tmp_path, "run", "trainer.max_steps=1", "seed=5"), cwd=tmp_path)
+    assert second.returncode == 1
+    assert "another process is training into" in second.stderr or "already holds a training" in second.stderr
+    assert (tmp_path / "run" / "config.yaml").read_text() == before
+    wait_for(tmp_path / "run" / "checkpoints" / "last.ckpt", first)
+    first.send_signal(signal.SIGKILL)  # at once after it, while its workers may still live
+    third = run(*options(tmp_path, "run", "trainer.max_steps=1", "ckpt_path=last"), cwd=tmp_path)
+    assert "another process" not in third.stderr
+    first.communicate()
+
+
 def test_a_finished_training_is_not_overwritten(tmp_path: Path) -> None:
     photographs(tmp_path / "pictures")
     succeed(*options(tmp_path, "run", "trainer.max_steps=3"), cwd=tmp_path)

@@ -23,6 +23,8 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from igconv_sr.commands.config import CONFIG_FOLDER, quoted
 from igconv_sr.errors import InputError, NonFiniteError, did_you_mean
 
+_ANOTHER = "choose another folder, for output with paths.output_dir=…, for decoded images with paths.cache_dir=…"
+
 _COMPOSITION_ERRORS = (ConfigCompositionException, HydraException, OmegaConfBaseException)
 
 
@@ -62,10 +64,10 @@ def explain(error: BaseException, command: str, arguments: Sequence[str]) -> str
 def _explain_os_error(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     advice = {
-        errno.ENOSPC: "; free some space, or choose another folder with paths.output_dir=…",
-        errno.EACCES: "; choose another folder, for output with paths.output_dir=…",
-        errno.EPERM: "; choose another folder, for output with paths.output_dir=…",
-        errno.EROFS: "; choose another folder, for output with paths.output_dir=…",
+        errno.ENOSPC: f"; free some space, or {_ANOTHER}",
+        errno.EACCES: f"; {_ANOTHER}",
+        errno.EPERM: f"; {_ANOTHER}",
+        errno.EROFS: f"; {_ANOTHER}",
         errno.ENOTDIR: "; a part of this path is a file: choose another folder, for output with paths.output_dir=…",
         errno.ENOENT: "; check the path, for output that of paths.output_dir=…",
     }

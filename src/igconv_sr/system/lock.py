@@ -35,6 +35,27 @@ def exclusive(folder: Path, doing: str) -> Iterator[int]:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Holds the lock of a file that it makes and, in the end, removes.
+
+    Unlike that of :func:`exclusive` it ends with this very process: workers of a killed one do not go on holding it.
+
+    Raises:
+        BlockingIOError: If another process holds it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except PermissionError as error:  # what some systems call it
+            raise BlockingIOError(*error.args) from error
+        yield
+        path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
 def is_locked(folder: Path) -> bool:
     """Whether a process holds the folder's lock now."""
     try:

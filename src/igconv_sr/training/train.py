@@ -1,6 +1,7 @@
 """``igconv-sr train``: trains one network for all scales, then shows what it is worth."""
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from igconv_sr.runs.run_configuration import save_configuration
 from igconv_sr.runs.training_keys import OWN_SCHEDULE
 from igconv_sr.scale import plain_scale
 from igconv_sr.system.console import quieten, say
+from igconv_sr.system.lock import alone
 from igconv_sr.training.acceleration import accelerate
 from igconv_sr.training.callbacks import (
     LAST,
@@ -121,14 +123,29 @@ def train(config: DictConfig) -> None:
     )
     trainer = make_trainer(config, data, net, folder, settings, limit)
     _announce(card, net, data, trainer)
-    if trainer.is_global_zero:
-        _save_config(config, folder, trainer)
-    try:
-        trainer.fit(task, data, ckpt_path=resume, weights_only=True)
-    except NonFiniteError as error:
-        kept = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint had been written yet"
-        raise NonFiniteError(f"{error}; {kept}") from error
-    _finish(trainer, data, benchmarks, further_scales, folder, inference)
+    with _alone(folder) if trainer.is_global_zero else contextlib.nullcontext():
+        if trainer.is_global_zero:
+            _save_config(config, folder, trainer)
+        try:
+            trainer.fit(task, data, ckpt_path=resume, weights_only=True)
+        except NonFiniteError as error:
+            kept = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint had been written yet"
+            raise NonFiniteError(f"{error}; {kept}") from error
+        _finish(trainer, data, benchmarks, further_scales, folder, inference)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keeps a second training out of the folder, which would overwrite the files of this one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(alone(folder / "training.lock"))
+        except BlockingIOError as error:
+            raise InputError(
+                f"another process is training into {folder}; wait until it ends, or choose another paths.output_dir"
+            ) from error
+        yield
 
 
 def _benchmarks(config: DictConfig, data: MixedScaleData, scales: Sequence[float]) -> list[Benchmark]:
