@@ -16,7 +16,8 @@ from igconv_sr.data import MixedScaleData
 from igconv_sr.training.optim import optimizer_of
 from igconv_sr.training.resume import settings_of
 from igconv_sr.training.task import SuperResolution
-from igconv_sr.training.train import make_card, make_trainer
+from igconv_sr.training.train import make_card
+from igconv_sr.training.trainer import make_trainer
 
 
 def run_training(overrides: Sequence[str], watcher: Callback) -> None:

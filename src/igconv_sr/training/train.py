@@ -1,7 +1,7 @@
 """``igconv-sr train``: trains one network for all scales, then shows what it is worth."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,7 @@ from typing import Any
 import hydra
 import torch
 from hydra.utils import get_class, instantiate
-from lightning.pytorch import Callback, Trainer, seed_everything
-from lightning.pytorch.callbacks import LearningRateMonitor
-from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch import Trainer, seed_everything
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.optim import Optimizer
@@ -34,29 +32,18 @@ from igconv_sr.runs.training_keys import OWN_SCHEDULE
 from igconv_sr.scale import plain_scale
 from igconv_sr.system.console import quieten, say
 from igconv_sr.system.lock import alone
-from igconv_sr.training.acceleration import accelerate
 from igconv_sr.training.callbacks import (
     LAST,
-    GracefulStop,
-    ImagePanels,
-    MovingAverage,
-    ScaleSteps,
-    StepFile,
-    StepProgress,
-    StepSeed,
     TimeLimit,
     TrainingCost,
-    TrainingSettings,
-    ValidationScores,
-    checkpoints,
 )
 from igconv_sr.training.callbacks.cost import FILE_NAME as COST
-from igconv_sr.training.checkpoint_io import AtomicCheckpointIO
 from igconv_sr.training.final_log import log_final
 from igconv_sr.training.optim import learning_rate_schedule, optimizer_of
 from igconv_sr.training.resume import check_continuing, settings_of
 from igconv_sr.training.stages import train_in_stages
 from igconv_sr.training.task import SuperResolution
+from igconv_sr.training.trainer import make_trainer
 from igconv_sr.weights.card import ModelCard
 from igconv_sr.weights.checkpoint import load_with_card, save_safetensors
 from igconv_sr.weights.initial_weights import start_from
@@ -198,58 +185,6 @@ def make_card(config: DictConfig, data: MixedScaleData) -> ModelCard:
     )
 
 
-def make_trainer(
-    config: DictConfig,
-    data: MixedScaleData,
-    net: SRNet,
-    folder: Path,
-    trained_with: Mapping[str, Any],
-    limit: TimeLimit | None = None,
-) -> Trainer:
-    """The trainer of a configuration, with all that a training calls, writing into a folder.
-
-    Args:
-        config: Of the training.
-        data: Of the training.
-        net: What is trained.
-        folder: Of the run.
-        trained_with: Settings that every checkpoint keeps.
-        limit: Ends the training before its last step.
-    """
-    settings: Any = OmegaConf.to_container(config.trainer, resolve=True)
-    shared = net.upsampler.shared_across_scales
-    if settings["strategy"] == "ddp":
-        # A head per scale gets no gradient from a batch without that scale.
-        settings["strategy"] = DDPStrategy(find_unused_parameters=not shared)
-    every_n_steps, compiled = settings.pop("checkpoint_every_n_steps"), settings.pop("compile")
-    del settings["max_time"]  # its timer stands before the callbacks that save at the last step
-    callbacks = [
-        *([] if limit is None else [limit]),
-        *(instantiate(callback) for callback in config.get("callbacks", {}).values()),
-        *_callbacks(config, data, folder / "checkpoints", every_n_steps),
-        TrainingSettings(trained_with),
-    ]
-    loggers = [instantiate(logger) for logger in config.logger.values()]
-    with refusing("trainer"):
-        trainer: Trainer = instantiate(
-            settings,
-            callbacks=callbacks,
-            logger=loggers,
-            plugins=[AtomicCheckpointIO()],
-            default_root_dir=str(folder),
-            max_epochs=-1,
-            check_val_every_n_epoch=None,
-            use_distributed_sampler=False,
-            enable_model_summary=False,
-        )
-    accelerate(net, trainer, compiled)
-    accumulate = data.accumulate(trainer.world_size)
-    trainer.accumulate_grad_batches = accumulate
-    if isinstance(trainer.val_check_interval, int):
-        trainer.val_check_interval *= accumulate
-    return trainer
-
-
 def _optimisation(
     config: DictConfig, limit: TimeLimit | None
 ) -> tuple[Callable[[SRNet], Optimizer], Callable[[Optimizer], LRScheduler]]:
@@ -274,24 +209,6 @@ def _schedule(config: DictConfig, limit: TimeLimit | None) -> Callable[[Optimize
         if limit is None or schedule.func is not learning_rate_schedule
         else partial(schedule, time_gone=limit.share)
     )
-
-
-def _callbacks(config: DictConfig, data: MixedScaleData, folder: Path, every_n_steps: int) -> list[Callback]:
-    callbacks: list[Callback] = [
-        TrainingCost(),
-        StepProgress(),
-        StepFile(folder.parent),
-        StepSeed(config.seed),
-        ScaleSteps(),
-        LearningRateMonitor("step"),
-        ImagePanels(),
-        *checkpoints(folder, data.scales, every_n_steps),
-        GracefulStop(folder / f"{LAST}.ckpt"),
-    ]
-    if config.optim.ema_decay is not None:
-        callbacks.insert(0, MovingAverage(config.optim.ema_decay))
-    callbacks.insert(0, ValidationScores())
-    return callbacks
 
 
 def _announce(card: ModelCard, net: SRNet, data: MixedScaleData, trainer: Trainer) -> None:

@@ -1,0 +1,102 @@
+"""The trainer of a configuration, with all that a training calls."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import LearningRateMonitor
+from lightning.pytorch.strategies import DDPStrategy
+from omegaconf import DictConfig, OmegaConf
+
+from igconv_sr.data import MixedScaleData
+from igconv_sr.errors import refusing
+from igconv_sr.network import SRNet
+from igconv_sr.training.acceleration import accelerate
+from igconv_sr.training.callbacks import (
+    LAST,
+    GracefulStop,
+    ImagePanels,
+    MovingAverage,
+    ScaleSteps,
+    StepFile,
+    StepProgress,
+    StepSeed,
+    TimeLimit,
+    TrainingCost,
+    TrainingSettings,
+    ValidationScores,
+    checkpoints,
+)
+from igconv_sr.training.checkpoint_io import AtomicCheckpointIO
+
+
+def make_trainer(
+    config: DictConfig,
+    data: MixedScaleData,
+    net: SRNet,
+    folder: Path,
+    trained_with: Mapping[str, Any],
+    limit: TimeLimit | None = None,
+) -> Trainer:
+    """The trainer of a configuration, with all that a training calls, writing into a folder.
+
+    Args:
+        config: Of the training.
+        data: Of the training.
+        net: What is trained.
+        folder: Of the run.
+        trained_with: Settings that every checkpoint keeps.
+        limit: Ends the training before its last step.
+    """
+    settings: Any = OmegaConf.to_container(config.trainer, resolve=True)
+    shared = net.upsampler.shared_across_scales
+    if settings["strategy"] == "ddp":
+        # A head per scale gets no gradient from a batch without that scale.
+        settings["strategy"] = DDPStrategy(find_unused_parameters=not shared)
+    every_n_steps, compiled = settings.pop("checkpoint_every_n_steps"), settings.pop("compile")
+    del settings["max_time"]  # its timer stands before the callbacks that save at the last step
+    callbacks = [
+        *([] if limit is None else [limit]),
+        *(instantiate(callback) for callback in config.get("callbacks", {}).values()),
+        *_callbacks(config, data, folder / "checkpoints", every_n_steps),
+        TrainingSettings(trained_with),
+    ]
+    loggers = [instantiate(logger) for logger in config.logger.values()]
+    with refusing("trainer"):
+        trainer: Trainer = instantiate(
+            settings,
+            callbacks=callbacks,
+            logger=loggers,
+            plugins=[AtomicCheckpointIO()],
+            default_root_dir=str(folder),
+            max_epochs=-1,
+            check_val_every_n_epoch=None,
+            use_distributed_sampler=False,
+            enable_model_summary=False,
+        )
+    accelerate(net, trainer, compiled)
+    accumulate = data.accumulate(trainer.world_size)
+    trainer.accumulate_grad_batches = accumulate
+    if isinstance(trainer.val_check_interval, int):
+        trainer.val_check_interval *= accumulate
+    return trainer
+
+
+def _callbacks(config: DictConfig, data: MixedScaleData, folder: Path, every_n_steps: int) -> list[Callback]:
+    callbacks: list[Callback] = [
+        TrainingCost(),
+        StepProgress(),
+        StepFile(folder.parent),
+        StepSeed(config.seed),
+        ScaleSteps(),
+        LearningRateMonitor("step"),
+        ImagePanels(),
+        *checkpoints(folder, data.scales, every_n_steps),
+        GracefulStop(folder / f"{LAST}.ckpt"),
+    ]
+    if config.optim.ema_decay is not None:
+        callbacks.insert(0, MovingAverage(config.optim.ema_decay))
+    callbacks.insert(0, ValidationScores())
+    return callbacks
