@@ -4,6 +4,7 @@ The keys come from the configuration, so that new ones are walked through as wel
 in one line that leaves nothing behind; a traceback is neither.
 """
 
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -76,6 +77,7 @@ def outcome(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capt
         """The line of an error; empty where the value is taken."""
         GlobalHydra.instance().clear()
         out = tmp_path / "out"
+        shutil.rmtree(out, ignore_errors=True)
         own = [] if override.startswith("paths.output_dir") else [f"paths.output_dir={out}"]
         model = ["model=bicubic"] if command == "evaluate" else []
         is_given = command == "train" or override.startswith("benchmarks")

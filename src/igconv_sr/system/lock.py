@@ -44,16 +44,15 @@ def alone(path: Path) -> Iterator[None]:
     Raises:
         BlockingIOError: If another process holds it.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
+    with path.open("a") as file:
         try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except PermissionError as error:  # what some systems call it
             raise BlockingIOError(*error.args) from error
-        yield
-        path.unlink(missing_ok=True)
-    finally:
-        os.close(descriptor)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def is_locked(folder: Path) -> bool:
