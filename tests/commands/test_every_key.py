@@ -27,6 +27,7 @@ MUST_BE_REFUSED = {
         *("seed=-1", "seed=true", "seed=99999999999999999999", "data.seed=-1", "trainer.max_steps=0"),
         *("data.scales=[]", "data.scales=[2,2]", "data.scales=[-1]", "data.lr_patch_size=0", "data.num_workers=-1"),
         *("optim.optimizer.lr=-1", "optim.optimizer.lr=abc", "optim.optimizer.lr=nan", "optim.ema_decay=-1"),
+        *("optim.encoder_lr_factor=-1", "optim.encoder_frozen_steps=-1"),
         *("optim.scheduler.warmup_steps=-1", "trainer.precision=bf61", "trainer.gradient_clip_val=-1"),
         *("trainer.accelerator=abc", "trainer.strategy=abc", "trainer.devices=abc", "trainer.val_check_interval=0"),
         *("model.num_feat=0", "model.num_block=-1", "model.res_scale=nan", "model._target_=abc", "model.num_feat=null"),

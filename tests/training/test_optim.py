@@ -147,9 +147,3 @@ def test_without_either_all_weights_are_one_group_as_checkpoints_have_it() -> No
     net = small()
     (group,) = optimizer_of(net, partial(Adam, lr=PEAK)).param_groups
     assert [id(weight) for weight in group["params"]] == [id(weight) for weight in net.parameters()]
-
-
-@pytest.mark.parametrize("name", ["encoder_lr_factor", "encoder_frozen_steps"])
-def test_negative_values_for_the_encoder_are_refused(name: str) -> None:
-    with pytest.raises(InputError, match=f"optim.{name}=-1"):
-        optimizer_of(small(), partial(Adam, lr=PEAK), **{name: -1})

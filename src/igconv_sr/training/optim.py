@@ -32,16 +32,10 @@ def optimizer_of(
         encoder_lr_factor: The encoder's rate as a multiple of the others'; None for the same.
         encoder_frozen_steps: Steps for which the encoder's weights stay as they are; None for none. They are those of
             :func:`learning_rate_schedule`.
-
-    Raises:
-        InputError: If one of the two is negative.
     """
     if encoder_lr_factor is None and encoder_frozen_steps is None:
         return optimizer(net.parameters())
     factor, frozen = (1.0 if encoder_lr_factor is None else encoder_lr_factor), encoder_frozen_steps or 0
-    for name, value in (("lr_factor", factor), (_FROZEN, frozen)):
-        if value < 0:
-            raise InputError(f"optim.encoder_{name}={value} must not be negative")
     encoder = list(net.encoder.parameters())
     own = {id(weight) for weight in encoder}
     others = [weight for weight in net.parameters() if id(weight) not in own]
