@@ -64,6 +64,7 @@ def changed(key: str, value: Any) -> dict[str, Any]:
         ("budget", {"steps": 100}),
         ("published", {"lr": 1}),
         ("a_key_of_a_later_version", None),
+        ("callbacks", {"image_panels": {"_target_": "a.Panels"}, "ema": {"_target_": "a.average", "decay": None}}),
     ],
 )
 def test_what_cannot_change_the_weights_leaves_the_hash(key: str, value: Any) -> None:
@@ -81,6 +82,8 @@ def test_what_cannot_change_the_weights_leaves_the_hash(key: str, value: Any) ->
         ("optim.optimizer.lr", 2e-3),
         ("weights", "/a.pth"),
         ("stages", {"one": []}),
+        ("callbacks.ema.decay", 0.9),
+        ("callbacks.early_stopping.patience", 2),
     ],
 )
 def test_what_can_change_them_changes_the_hash(key: str, value: Any) -> None:

@@ -32,6 +32,12 @@ def test_equal_settings_have_no_changes_and_null_is_absent(settings: dict[str, A
     assert training_settings({"optim": {"ema_decay": None}, "seed": 0}) == {"seed": 0}
 
 
+def test_the_decay_of_the_average_counts_once_or_where_it_is_set(settings: dict[str, Any]) -> None:
+    assert [key for key in settings if "ema" in key] == ["optim.ema_decay"]
+    by_itself = {"callbacks": {"ema": {"decay": 0.5}}, "optim": {"ema_decay": None}}
+    assert training_settings(by_itself) == {"callbacks.ema.decay": 0.5}
+
+
 def test_folders_and_logs_are_not_compared(settings: dict[str, Any]) -> None:
     assert not [key for key in settings if key.startswith(("paths", "logger", "run", "data.cache_dir", "benchmarks"))]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import igconv_sr
-from command_line import TINY, photographs, succeed
+from command_line import TINY, photographs, run, succeed
 from conftest import shared
 from igconv_sr.data.images.tar_shards import write_shards
 from igconv_sr.data.sources.walk import list_images
@@ -140,3 +140,19 @@ def test_callbacks_of_ones_own_may_end_a_training(tmp_path: Path) -> None:
     assert last["global_step"] == 9  # the best, and two that are no better
     results = list(csv.DictReader((tmp_path / "run" / "results.csv").open()))
     assert {row["steps"] for row in results} == {"9"}
+
+
+def test_callbacks_of_the_suite_are_left_out_and_set_by_their_names(tmp_path: Path) -> None:
+    photographs(tmp_path / "pictures")
+    where = (f"data.root={tmp_path / 'pictures'}", f"paths.output_dir={tmp_path / 'run'}", "debug=fast")
+    succeed("train", *TINY, *where, "~callbacks.scale_steps", "callbacks.ema.decay=0.9", cwd=tmp_path)
+    saved = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert "current_model_state" in saved, "beside the average"
+    logged = next((tmp_path / "run" / "metrics").rglob("metrics.csv")).read_text()
+    assert "lr-Adam" in logged
+    assert "train/steps_x2" not in logged
+
+
+def test_an_average_without_its_callback_is_refused(tmp_path: Path) -> None:
+    done = run("train", *TINY, "~callbacks.ema", "optim.ema_decay=0.9", cwd=tmp_path)
+    assert done.stderr.endswith("optim.ema_decay=0.9 has no effect without callbacks.ema; null: no average\n")

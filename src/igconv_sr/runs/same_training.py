@@ -34,6 +34,10 @@ _ONE_DRAW = "all ranks and micro-batches share one draw; their sums differ by ro
 IRRELEVANT = (
     _irrelevant(r"(hydra|paths|logger)(\..+)?|ckpt_path", "where things lie, what is logged, and what is continued"),
     _irrelevant(r"(published|upsampler_size|budget)(\..+)?", "values that other keys refer to, and are seen there"),
+    _irrelevant(
+        r"callbacks\.(learning_rate|scale_steps|image_panels|progress_bar|step_file)(\..+)?|callbacks\.ema\._target_",
+        "they watch a training; what an average depends on is its decay",
+    ),
     _irrelevant(r"benchmarks|further_scales", "a trained model can be scored on further ones"),
     _irrelevant(r"weights_strict", "it refuses a training or lets it be"),
     _irrelevant(r"tile|tile_overlap", "of validation and results, whose protocol says it"),
@@ -51,6 +55,22 @@ _BY_RANK = re.compile(r"trainer\.(devices|num_nodes)|data\.max_batch_per_device"
 """Matters where each rank draws a scale of its own."""
 
 
+_REPEATED = _irrelevant(r"callbacks\.ema\.decay", "it is what optim.ema_decay says")
+
+
+def repeats_another(key: str, config: Mapping[str, Any]) -> bool:
+    """Whether a key says what another says, as the decay of the average does unless it is set by itself.
+
+    Args:
+        key: With its groups.
+        config: That it stands in, as nested dictionaries.
+    """
+    if not _REPEATED.keys.fullmatch(key):
+        return False
+    average = (config.get("callbacks") or {}).get("ema") or {}
+    return average.get("decay") == (config.get("optim") or {}).get("ema_decay")
+
+
 def irrelevant(key: str, config: Mapping[str, Any]) -> Irrelevant | None:
     """Why a key makes no other training; None if it may.
 
@@ -60,6 +80,8 @@ def irrelevant(key: str, config: Mapping[str, Any]) -> Irrelevant | None:
     """
     if _BY_RANK.fullmatch(key) and config.get("data", {}).get("scale_schedule") == "per_rank":
         return None
+    if repeats_another(key, config):
+        return _REPEATED
     return next((rule for rule in IRRELEVANT if rule.keys.fullmatch(key)), None)
 
 
@@ -79,7 +101,9 @@ def what_is_hashed(config: Mapping[str, Any]) -> dict[str, Any]:
                 continue
             if rule is not None:
                 value = rule.hashed_as
-            found[name] = kept(value, f"{prefix}{name}.") if isinstance(value, Mapping) else value
+            inner = kept(value, f"{prefix}{name}.") if isinstance(value, Mapping) else value
+            if inner or inner == value:  # a group without anything that matters is none
+                found[name] = inner
         return found
 
     return kept(config, "")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from igconv_sr.runs.same_training import flat
+from igconv_sr.runs.same_training import flat, repeats_another
 
 TRAINING_IMAGES, VALIDATION_IMAGES = "training images", "validation images"
 """Beside the keys: which files they are, since the same folder may hold others, and a set may have moved."""
@@ -88,7 +88,11 @@ RULES = (
     ),
     _rule(VALIDATION_IMAGES, False, "the best checkpoints so far were chosen by them"),
     _rule(r"loss\..+", False, "the optimiser's state and the logged loss come from it"),
-    _rule(r"optim\.ema_decay", False, "which weights the checkpoint holds, averaged and raw, hangs on it"),
+    _rule(
+        r"optim\.ema_decay|callbacks\.ema\.decay",
+        False,
+        "which weights the checkpoint holds, averaged and raw, hangs on it",
+    ),
     _rule(r"optim\..+", False, "the checkpoint's state of optimiser and schedule was made with it"),
     _rule(r"weights", False, "a training takes weights at its first step only"),
 )
@@ -104,7 +108,11 @@ def training_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         config: Resolved, as plain dictionaries.
     """
-    return {key: value for key, value in flat(config) if any(rule.keys.fullmatch(key) for rule in RULES)}
+    return {
+        key: value
+        for key, value in flat(config)
+        if any(rule.keys.fullmatch(key) for rule in RULES) and not repeats_another(key, config)
+    }
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:

@@ -11,14 +11,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from igconv_sr.commands.config import key_of, quoted
 from igconv_sr.errors import InputError
+from igconv_sr.evaluation.after_training import PICTURE, WEIGHTS
 from igconv_sr.runs.results import FILE_NAME, PER_IMAGE
 from igconv_sr.runs.run_configuration import save_configuration
 from igconv_sr.system.console import say
 from igconv_sr.system.files import replacing
 from igconv_sr.training.process import TrainingProcess
 
-WEIGHTS = "model.safetensors"
-_OF_THE_RUN = (PER_IMAGE, WEIGHTS, "side_by_side.png", FILE_NAME)
+_OF_THE_RUN = (PER_IMAGE, WEIGHTS, PICTURE, FILE_NAME)
 """What the last stage leaves is what the run leaves; results.csv comes last, it says that the run is finished."""
 _OF_A_STAGE = ("stages", "weights", "ckpt_path", "paths.output_dir")
 

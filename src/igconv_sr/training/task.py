@@ -83,7 +83,12 @@ class SuperResolution(LightningModule):
             self.log(train_score("psnr_rgb", scale), value, prog_bar=True)
 
     def validation_step(self, batch: BenchmarkItem, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's hook)
-        """Scores one image; :class:`igconv_sr.training.callbacks.ValidationScores` logs the means."""
+        """Scores one image; :class:`igconv_sr.training.callbacks.ValidationScores` logs the means.
+
+        The network is as the steps have it: in the trainer's precision, its kernels unfolded. A validation has to be
+        cheap, and it compares a network with itself. Results compare networks: ``evaluate`` scores them folded in
+        float32. In float32 the two agree to 1e-5 dB; in bf16 validation is about .01 dB lower.
+        """
         # Every size would be compiled anew.
         with torch.compiler.set_stance("force_eager"):
             self.scoring.score(self.net, batch)

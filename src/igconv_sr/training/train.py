@@ -20,13 +20,10 @@ from igconv_sr.commands.launch import Launch
 from igconv_sr.commands.values import check_values
 from igconv_sr.data import Benchmark, MixedScaleData, find_benchmarks
 from igconv_sr.errors import InputError, NonFiniteError, refusing
-from igconv_sr.evaluation.benchmarks import check_distinct, evaluate
-from igconv_sr.evaluation.printed_tables import print_gains
-from igconv_sr.evaluation.side_by_side import save_side_by_side
+from igconv_sr.evaluation.after_training import PICTURE, WEIGHTS, evaluate_trained
+from igconv_sr.evaluation.benchmarks import check_distinct
 from igconv_sr.inference.settings import Inference
-from igconv_sr.metrics import STANDARD, mean_scores
 from igconv_sr.network import Bicubic, SRNet
-from igconv_sr.runs.results import source, write_results
 from igconv_sr.runs.run_configuration import save_configuration
 from igconv_sr.runs.training_keys import OWN_SCHEDULE
 from igconv_sr.scale import plain_scale
@@ -45,7 +42,6 @@ from igconv_sr.training.stages import train_in_stages
 from igconv_sr.training.task import SuperResolution
 from igconv_sr.training.trainer import make_trainer
 from igconv_sr.weights.card import ModelCard
-from igconv_sr.weights.checkpoint import load_with_card, save_safetensors
 from igconv_sr.weights.initial_weights import start_from
 
 _OWN_SETTINGS = {
@@ -118,7 +114,7 @@ def train(config: DictConfig) -> None:
         except NonFiniteError as error:
             kept = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint had been written yet"
             raise NonFiniteError(f"{error}; {kept}") from error
-        _finish(trainer, data, benchmarks, further_scales, folder, inference)
+        _finish(trainer, benchmarks, data.scales, further_scales, last, inference)
 
 
 @contextlib.contextmanager
@@ -149,6 +145,10 @@ def _check(config: DictConfig) -> None:
     if config.trainer.max_time is not None:
         TimeLimit(config.trainer.max_time)
     check_values(config)
+    if config.optim.ema_decay is not None and (config.get("callbacks") or {}).get("ema") is None:
+        raise InputError(
+            f"optim.ema_decay={config.optim.ema_decay} has no effect without callbacks.ema; null: no average"
+        )
     if config.ckpt_path not in (None, LAST) and not Path(config.ckpt_path).is_file():
         raise InputError(f"ckpt_path={config.ckpt_path} does not exist; ckpt_path=last continues the newest run")
     if config.ckpt_path not in (None, LAST) and config.stages is not None:
@@ -232,36 +232,22 @@ def _save_config(config: DictConfig, folder: Path, trainer: Trainer) -> None:
 
 def _finish(
     trainer: Trainer,
-    data: MixedScaleData,
     benchmarks: Sequence[Benchmark],
+    scales: Sequence[float],
     further_scales: Sequence[float],
-    folder: Path,
+    checkpoint: Path,
     inference: Inference,
 ) -> None:
-    """Evaluates the (averaged) weights of the last step and writes what a user looks at."""
-    last = folder / "checkpoints" / f"{LAST}.ckpt"
-    net, card = load_with_card(last)
-    scales = list(data.scales)
-    if net.upsampler.shared_across_scales:
-        scales += further_scales
-    elif further_scales:
-        say(f"No results for further_scales={list(further_scales)}: {card.upsampler_name} has a head per scale")
-    protocol = STANDARD.marked(inference.marks)
-    scores = evaluate(net, benchmarks, scales, trainer, protocol, inference)
-    bicubic = evaluate(Bicubic(), benchmarks, scales, trainer, protocol, inference)
-    if not trainer.is_global_zero:
+    """Says what the network of the last step is worth and what it has cost."""
+    folder = checkpoint.parents[1]
+    worth = evaluate_trained(checkpoint, benchmarks, scales, further_scales, trainer, inference)
+    if worth is None:
         return
-    net = net.cpu()
-    weights, picture = folder / "model.safetensors", folder / "side_by_side.png"
-    save_safetensors(net, card, weights)
-    params = sum(parameter.numel() for parameter in net.parameters())
-    made_by = source(card, params, protocol.name, str(last))
-    write_results(scores, made_by, benchmarks, folder)
-    save_side_by_side(net, data.benchmark, data.scales, picture, inference)
     callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set out of mypy's sight
     cost = next(callback.cost for callback in callbacks if isinstance(callback, TrainingCost))
     cost.write(folder)
-    log_final(trainer, net, benchmarks, scores, bicubic, cost, folder)
-    print_gains(made_by.title, protocol.name, mean_scores(scores), mean_scores(bicubic))
-    say(f"Checkpoint   {last}\nWeights      {weights}\nSide by side {picture}\nCost         {folder / COST}")
-    say(f"Results in {folder}")
+    log_final(trainer, worth.net, benchmarks, worth.scores, worth.bicubic, cost, folder)
+    say(
+        f"Checkpoint   {checkpoint}\nWeights      {folder / WEIGHTS}\nSide by side {folder / PICTURE}\n"
+        f"Cost         {folder / COST}\nResults in {folder}"
+    )

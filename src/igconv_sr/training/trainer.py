@@ -1,12 +1,11 @@
 """The trainer of a configuration, with all that a training calls."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
@@ -17,11 +16,6 @@ from igconv_sr.training.acceleration import accelerate
 from igconv_sr.training.callbacks import (
     LAST,
     GracefulStop,
-    ImagePanels,
-    MovingAverage,
-    ScaleSteps,
-    StepFile,
-    StepProgress,
     StepSeed,
     TimeLimit,
     TrainingCost,
@@ -57,10 +51,17 @@ def make_trainer(
         settings["strategy"] = DDPStrategy(find_unused_parameters=not shared)
     every_n_steps, compiled = settings.pop("checkpoint_every_n_steps"), settings.pop("compile")
     del settings["max_time"]  # its timer stands before the callbacks that save at the last step
+    checkpoint_folder = folder / "checkpoints"
+    # The scores stand before the average, whose weights they use until all are gathered; what ends a training stands
+    # before what saves its last step.
     callbacks = [
         *([] if limit is None else [limit]),
-        *(instantiate(callback) for callback in config.get("callbacks", {}).values()),
-        *_callbacks(config, data, folder / "checkpoints", every_n_steps),
+        ValidationScores(),
+        *_chosen(config),
+        TrainingCost(),
+        StepSeed(config.seed),
+        *checkpoints(checkpoint_folder, data.scales, every_n_steps),
+        GracefulStop(checkpoint_folder / f"{LAST}.ckpt"),
         TrainingSettings(trained_with),
     ]
     loggers = [instantiate(logger) for logger in config.logger.values()]
@@ -84,19 +85,10 @@ def make_trainer(
     return trainer
 
 
-def _callbacks(config: DictConfig, data: MixedScaleData, folder: Path, every_n_steps: int) -> list[Callback]:
-    callbacks: list[Callback] = [
-        TrainingCost(),
-        StepProgress(),
-        StepFile(folder.parent),
-        StepSeed(config.seed),
-        ScaleSteps(),
-        LearningRateMonitor("step"),
-        ImagePanels(),
-        *checkpoints(folder, data.scales, every_n_steps),
-        GracefulStop(folder / f"{LAST}.ckpt"),
-    ]
-    if config.optim.ema_decay is not None:
-        callbacks.insert(0, MovingAverage(config.optim.ema_decay))
-    callbacks.insert(0, ValidationScores())
-    return callbacks
+def _chosen(config: DictConfig) -> Iterator[Callback]:
+    """Those of the group ``callbacks``, in its order; null is none."""
+    for name, callback in (config.get("callbacks") or {}).items():
+        with refusing(f"callbacks.{name}"):
+            made = instantiate(callback)
+        if made is not None:
+            yield made

@@ -1,6 +1,6 @@
 """What a training does besides its steps."""
 
-from igconv_sr.training.callbacks.average import MovingAverage
+from igconv_sr.training.callbacks.average import MovingAverage, moving_average
 from igconv_sr.training.callbacks.captured_steps import CapturedSteps
 from igconv_sr.training.callbacks.checkpoints import LAST, checkpoints
 from igconv_sr.training.callbacks.cost import TrainingCost
@@ -30,4 +30,5 @@ __all__ = [
     "TrainingSettings",
     "ValidationScores",
     "checkpoints",
+    "moving_average",
 ]

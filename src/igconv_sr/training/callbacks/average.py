@@ -10,6 +10,15 @@ from torch import Tensor
 from igconv_sr.errors import InputError
 
 
+def moving_average(decay: float | None) -> "MovingAverage | None":
+    """The average of a decay; None for none, so that a configuration can have no average.
+
+    Raises:
+        InputError: If the decay is out of range.
+    """
+    return None if decay is None else MovingAverage(decay)
+
+
 class MovingAverage(WeightAveraging):
     """An exponential moving average whose decay warms up: update n takes min(decay, (1+n)/(10+n)).
 
