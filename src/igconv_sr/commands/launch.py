@@ -41,12 +41,14 @@ class Launch:
         if given != self.overrides and "--multirun" not in self.overrides:
             return  # a flag of Hydra's, which may ask for something else
         with self._explaining(), initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-            overrides = OverridesParser.create().parse_overrides(readable(given))
+            parse = OverridesParser.create().parse_overrides
+            parse(readable(given))  # what cannot be read at all is told first
             refuse_unread(self.command, given)
-            compose(self.command, overrides=[_first_of_sweep(override) for override in overrides])
-            self.overrides = with_lists(self.command, readable(self.overrides))
-            lists = OverridesParser.create().parse_overrides(with_lists(self.command, readable(given)))
-            check_own_keys(self.command, compose(self.command, overrides=[_first_of_sweep(each) for each in lists]))
+            typed = with_lists(self.command, readable(given))
+            first = [_first_of_sweep(override) for override in parse(typed)]
+            check_own_keys(self.command, compose(self.command, overrides=first))
+            flags = [flag for flag in self.overrides if flag not in given]
+            self.overrides = [*flags, *typed]
 
     def run(self, main: Callable[[], None]) -> None:
         """Calls a function decorated by ``hydra.main``."""
