@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from igconv_sr.report.document import Report, Section
+from igconv_sr.report.figures import Band, draw_bands, mark_of
 from igconv_sr.report.found_runs import read_runs
 from igconv_sr.report.overview import LESS, MORE, SAME
 from igconv_sr.report.sections import Builder
@@ -85,3 +86,26 @@ def test_the_figure_counts_the_steps_of_all_models_together(overview: Section) -
     (picture,) = overview.pictures
     assert "×3, three SPConv models: 34.01 dB after 30 steps" in picture.alt
     assert "×3, IGConv: 33.51 dB after 10 steps" in picture.alt
+
+
+def test_points_and_rows_point_at_each_other(overview: Section) -> None:
+    (picture,) = overview.pictures
+    longest, shorter = overview.tables
+    assert (picture.table, shorter.anchor) == (longest.anchor, "")
+    for table in overview.tables:
+        bicubic, *rows = (row[0].mark for row in table.rows)
+        assert bicubic is None, "it is not in the figure"
+        assert [(mark.glyph, mark.figure) for mark in rows if mark] == [("●", picture.name), ("■", picture.name)]
+
+
+def test_points_look_like_the_marks_of_their_rows() -> None:
+    bands = [Band(label, [1, 2], [1, 2], [1, 2], [1, 2]) for label in ("a", "b")]
+    glyphs = {"o": "●", "s": "■"}
+    for columns, width, height in ((2, 2, 1), (1, 1, 2)):
+        figure = draw_bands({"×2": bands, "×3": bands[1:]}, ["a", "b"], "steps", "PSNR", columns)
+        grid = figure.axes[0].get_gridspec()
+        assert grid is not None
+        assert (grid.ncols, grid.nrows) == (width, height)
+        for axes, numbers in zip(figure.axes, ((0, 1), (1,)), strict=True):
+            drawn = [(glyphs[str(line.get_marker())], line.get_color()) for line in axes.get_lines()]
+            assert drawn == [mark_of(number, "")[:2] for number in numbers]

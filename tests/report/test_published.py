@@ -30,7 +30,7 @@ def published_config(*overrides: str) -> Any:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         config = compose("train", ["data=div2k", "data.root=/data", "recipe=paper", *overrides])
-    del config.run, config.paths, config.logger  # name the choices of a command that runs
+    del config.run, config.paths, config.logger, config.callbacks  # name the choices of a command that runs
     config.data.cache_dir = "cache"
     return OmegaConf.to_container(config, resolve=True)
 

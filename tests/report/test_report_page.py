@@ -92,6 +92,8 @@ def test_the_page_needs_nothing_else(built: Path) -> None:
     assert not [tag for tag, _ in page.tags if tag in ("script", "iframe", "object", "embed")]
     links = [value or "" for _, attributes in page.tags for key, value in attributes.items() if key in ("src", "href")]
     assert {link.partition(":")[0] for link in links if not link.startswith("#")} == {"data"}
+    anchors = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    assert {link.removeprefix("#") for link in links if link.startswith("#")} <= anchors
     assert not re.search(r"url\(|@import|https?://", text)
     images = [attributes["alt"] or "" for tag, attributes in page.tags if tag == "img"]
     assert images

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from igconv_sr.report.costs import Family
-from igconv_sr.report.seed_means import Scored
+from igconv_sr.report.seed_means import Column, Scored
 from igconv_sr.report.variants import PER_SCALE, Variant
 
 _NAMES = {"spconv": "SPConv", "spconv_plus": "SPConv+", "igconv": "IGConv", "igconv_plus": "IGConv+"}
@@ -66,3 +66,11 @@ def by_encoder(families: Iterable[Family]) -> Mapping[str, list[Family]]:
 def scored_rows(family: Family) -> Iterable[tuple[Variant, Scored]]:
     """Its members with what they scored."""
     return ((member, family.scored[member]) for member in family.members)
+
+
+def scored_at(family: Family, column: Column) -> tuple[Variant, Scored] | None:
+    """The member that serves a scale; a model for all scales also serves those that it was not trained on."""
+    for variant, scored in scored_rows(family):
+        if column in scored.rows and (not is_per_scale(family) or column.scale in variant.scales):
+            return variant, scored
+    return None

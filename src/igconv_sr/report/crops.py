@@ -103,7 +103,7 @@ def draw_crops(candidate: Candidate, protocol: str, name: str, labels: Labels) -
         "120×120 pixels where the models differ most, with the PSNR Y of the whole image, by each model's first seed; "
         f"best minus worst of the models {candidate.spread:.2f} dB.",
         f"Cut-outs of {benchmark} {image} at ×{scale:g}. {'; '.join(caption for caption, _ in parts)}",
-        [(caption, _png(part)) for caption, part in parts],
+        parts=[(caption, _png(part)) for caption, part in parts],
     )
 
 

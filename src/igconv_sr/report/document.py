@@ -19,6 +19,20 @@ class Heading(NamedTuple):
     number: bool = True
 
 
+class Mark(NamedTuple):
+    """What a row of a table and a point of a figure have in common.
+
+    Attributes:
+        glyph: The point's shape as a character.
+        colour: As ``#rrggbb``.
+        figure: Name of the picture that has the point.
+    """
+
+    glyph: str
+    colour: str
+    figure: str = ""
+
+
 class Cell(NamedTuple):
     """Of a table.
 
@@ -26,11 +40,13 @@ class Cell(NamedTuple):
         text: As shown.
         rank: 1 for the best of the column, 2 for the second, 0 otherwise.
         note: Shown smaller, below.
+        mark: Shown before the text.
     """
 
     text: str
     rank: int = 0
     note: str = ""
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True)
@@ -42,12 +58,14 @@ class Table:
         headings: Of the columns.
         rows: As many cells as headings.
         note: How to read it; may be empty.
+        anchor: Its name in links; may be empty.
     """
 
     title: str
     headings: Sequence[Heading]
     rows: Sequence[Sequence[Cell]]
     note: str = ""
+    anchor: str = ""
 
     @property
     def groups(self) -> list[tuple[str, int]]:
@@ -72,6 +90,8 @@ class Picture:
         png: The picture.
         pdf: The same.
         parts: For cut-outs: each with its caption, so that a page can put them side by side as it has room.
+        narrow: The same for narrow screens; may be empty.
+        table: Anchor of the table whose rows are its points; may be empty.
     """
 
     name: str
@@ -80,6 +100,8 @@ class Picture:
     png: bytes
     pdf: bytes
     parts: Sequence[tuple[str, bytes]] = ()
+    narrow: bytes = b""
+    table: str = ""
 
 
 @dataclass

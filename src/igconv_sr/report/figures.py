@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -11,11 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 from PIL import Image
 
-from igconv_sr.report.document import Picture
+from igconv_sr.report.document import Mark, Picture
 
 # Okabe and Ito's colours without yellow, which is faint on white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
-_MARKERS = "osD^vPX*<>"
+_MARKERS = {"o": "●", "s": "■", "D": "◆", "P": "✚", "X": "✖", "*": "★", "^": "▲", "v": "▼", "<": "◀", ">": "▶"}
+"""matplotlib's markers, as characters."""
+
 _LINES = ("-", "--", "-.", ":")
 _STYLE: Any = {  # matplotlib types its keys one by one
     "font.family": "DejaVu Sans",
@@ -43,11 +45,13 @@ class Point(NamedTuple):
         label: In the legend.
         x: Cost.
         y: Quality.
+        number: Chooses colour and shape, see :func:`mark_of`.
     """
 
     label: str
     x: float
     y: float
+    number: int
 
 
 class Curve(NamedTuple):
@@ -82,19 +86,27 @@ class Band(NamedTuple):
     high: Sequence[float]
 
 
+def mark_of(number: int, figure: str) -> Mark:
+    """What points of a number look like.
+
+    Args:
+        number: From 0.
+        figure: Name of the picture.
+    """
+    return Mark(list(_MARKERS.values())[number % len(_MARKERS)], _COLOURS[number % len(_COLOURS)], figure)
+
+
+def _look(number: int) -> dict[str, Any]:
+    """Colour and marker, as matplotlib names them."""
+    return {"color": _COLOURS[number % len(_COLOURS)], "marker": list(_MARKERS)[number % len(_MARKERS)]}
+
+
 def draw_scatter(points: Sequence[Point], x_title: str, y_title: str) -> Figure:
     """Quality against cost, one point per model."""
     figure, axes = _figure(len(points))
-    for number, point in enumerate(points):
-        axes.scatter(
-            point.x,
-            point.y,
-            s=70,
-            color=_COLOURS[number % len(_COLOURS)],
-            marker=_MARKERS[number % len(_MARKERS)],
-            label=wrapped(point.label, _LEGEND_WIDTH),
-            zorder=3,
-        )
+    for point in points:
+        label = wrapped(point.label, _LEGEND_WIDTH)
+        axes.scatter(point.x, point.y, s=70, label=label, zorder=3, **_look(point.number))
     values = [point.x for point in points]
     if max(values) > _WIDE * min(values) > 0:
         axes.set_xscale("log")
@@ -123,9 +135,8 @@ def draw_curves(curves: Sequence[Curve], labels: Sequence[str], y_title: str, lo
         axes.plot(
             curve.steps,
             curve.values,
-            color=_COLOURS[number % len(_COLOURS)],
+            **_look(number),
             linestyle=_LINES[number % len(_LINES)],
-            marker=_MARKERS[number % len(_MARKERS)],
             markevery=max(1, len(curve.steps) // 8),
             markersize=4,
             linewidth=1.4,
@@ -142,29 +153,33 @@ def draw_curves(curves: Sequence[Curve], labels: Sequence[str], y_title: str, lo
     return figure
 
 
-def draw_bands(panels: Mapping[str, Sequence[Band]], x_title: str, y_title: str) -> Figure:
-    """A panel per scale beside each other, with the same bands in all.
+def draw_bands(
+    panels: Mapping[str, Sequence[Band]], labels: Sequence[str], x_title: str, y_title: str, columns: int
+) -> Figure:
+    """A panel per scale, with the same bands in all.
 
     Args:
         panels: By title.
+        labels: All that figures beside this one show, so that each looks alike in all.
         x_title: Of the common horizontal axis, which is logarithmic.
         y_title: Of the vertical axes.
+        columns: Panels beside each other.
     """
-    labels = list(dict.fromkeys(band.label for bands in panels.values() for band in bands))
+    rows = -(-len(panels) // columns)
+    size = ((2.9 if columns > 1 else 4) * columns, (3 if rows == 1 else 2.4) * rows + 0.2 + 0.2 * len(labels))
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(2.9 * len(panels), 3.2 + 0.2 * len(labels)), layout="constrained")
-        all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axes, (title, bands) in zip(all_axes, panels.items(), strict=True):
+        figure = Figure(figsize=size, layout="constrained")
+        all_axes = figure.subplots(rows, columns, squeeze=False).flatten()
+    for axes, (title, bands) in zip(all_axes, panels.items(), strict=False):
         for band in bands:
             number = labels.index(band.label)
-            colour, marker = _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)]
-            axes.fill_between(band.steps, band.low, band.high, color=colour, alpha=0.2, linewidth=0)
+            look = _look(number)
+            axes.fill_between(band.steps, band.low, band.high, color=look["color"], alpha=0.2, linewidth=0)
             axes.plot(
                 band.steps,
                 band.middle,
-                color=colour,
+                **look,
                 linestyle=_LINES[number % len(_LINES)],
-                marker=marker,
                 markersize=5,
                 label=wrapped(band.label, _LEGEND_WIDTH),
             )
@@ -174,8 +189,8 @@ def draw_bands(panels: Mapping[str, Sequence[Band]], x_title: str, y_title: str)
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.ticklabel_format(useOffset=False, axis="y")
-    all_axes[len(all_axes) // 2].set_xlabel(x_title)
-    all_axes[0].set_ylabel(y_title)
+    all_axes[(rows - 1) * columns + columns // 2].set_xlabel(x_title)
+    all_axes[rows // 2 * columns].set_ylabel(y_title)
     figure.legend(
         *all_axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=9
     )
@@ -217,15 +232,32 @@ def wrapped(label: str, width: int) -> str:
     return "\n".join(textwrap.wrap(label.replace("$", r"\$").lstrip("_"), width))
 
 
-def picture(figure: Figure, name: str, caption: str, alt: str, parts: Sequence[tuple[str, bytes]] = ()) -> Picture:
-    """Writes a figure into memory as PNG and PDF; neither holds a time."""
-    png, pdf = (bytes(content) for content in _saved(figure))
-    return Picture(name, caption, alt, png, pdf, parts)
+def picture(figure: Figure, name: str, caption: str, alt: str, **more: Any) -> Picture:
+    """Writes a figure into memory as PNG and PDF; neither holds a time.
+
+    Args:
+        figure: The figure.
+        name: Of its files.
+        caption: What it shows.
+        alt: What it shows, for those who cannot see it.
+        **more: Further attributes of :class:`igconv_sr.report.document.Picture`.
+    """
+    return Picture(name, caption, alt, png_of(figure), _saved(figure, "pdf", "CreationDate"), **more)
 
 
-def _saved(figure: Figure) -> Iterator[bytes]:
-    for form in ("png", "pdf"):
-        file = io.BytesIO()
-        with mpl.rc_context(_STYLE):
-            figure.savefig(file, format=form, metadata={"CreationDate": None} if form == "pdf" else {"Software": None})
-        yield file.getvalue()
+def png_of(figure: Figure) -> bytes:
+    """A figure as PNG."""
+    return _saved(figure, "png", "Software")
+
+
+def _saved(figure: Figure, form: str, left_out: str) -> bytes:
+    file = io.BytesIO()
+    with mpl.rc_context(_STYLE):
+        figure.savefig(file, format=form, metadata={left_out: None})
+    return file.getvalue()
+
+
+def slug(text: str) -> str:
+    """A text as part of a file's name."""
+    kept = "".join(character if character.isascii() and character.isalnum() else "-" for character in text.lower())
+    return "-".join(part for part in kept.split("-") if part) or "x"

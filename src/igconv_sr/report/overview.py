@@ -1,14 +1,22 @@
-"""What a reader came for: one model for all scales beside a model per scale, in one table and one figure."""
+"""What a reader came for: one model for all scales beside a model per scale, in one table."""
 
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from igconv_sr.compare.differences import Difference
-from igconv_sr.report.arms import arm_key, arm_name, by_encoder, is_as_published, is_line, is_per_scale, scored_rows
+from igconv_sr.report.arms import (
+    arm_name,
+    by_encoder,
+    is_as_published,
+    is_line,
+    is_per_scale,
+    scored_at,
+    scored_rows,
+)
 from igconv_sr.report.costs import Family, families
 from igconv_sr.report.deltas import Delta, is_reference
-from igconv_sr.report.document import Cell, Heading, Picture, Table
-from igconv_sr.report.figures import Band, draw_bands, picture
+from igconv_sr.report.document import Cell, Heading, Mark, Picture, Table
+from igconv_sr.report.overview_figure import arm_marks, table_of
 from igconv_sr.report.seed_means import Column, Scored, columns_of, ranks, shown
 from igconv_sr.report.tables import signed
 from igconv_sr.report.variants import Variant
@@ -25,18 +33,34 @@ NOTE = (
 )
 
 
-def overview_tables(rows: Rows, bicubic: Rows, deltas: Sequence[Delta], data: str, protocol: str) -> Iterator[Table]:
-    """A table laid out as in the paper, per encoder and number of steps, the longest trainings first."""
+def overview_tables(
+    rows: Rows, bicubic: Rows, deltas: Sequence[Delta], data: str, protocol: str, pictures: Sequence[Picture]
+) -> Iterator[Table]:
+    """A table laid out as in the paper, per encoder and number of steps, the longest trainings first.
+
+    Args:
+        rows: Of one protocol and training data.
+        bicubic: Of the same protocol.
+        deltas: Differences to SPConv.
+        data: Name of the training data.
+        protocol: Name of the protocol.
+        pictures: Those of :func:`igconv_sr.report.overview_figure.overview_pictures`.
+    """
     for model, members in by_encoder(families(rows)).items():
+        own = [picture for picture in pictures if picture.table == table_of(model, data, protocol)]
+        marks = arm_marks(members, own)
         lengths = {family.name_of.steps for family in members if is_line(family)}
         for steps in sorted(lengths, reverse=True):
             equal = [f for f in members if f.name_of.steps == steps and (is_line(f) or not is_per_scale(f))]
             if any(not is_line(family) for family in equal):
                 title = f"{model}, {steps:,} steps, trained on {data}, protocol {protocol}"
-                yield _table(title, equal, bicubic, deltas)
+                anchor = table_of(model, data, protocol) if steps == max(lengths) else ""
+                yield replace(_table(title, equal, bicubic, deltas, marks), anchor=anchor)
 
 
-def _table(title: str, members: Sequence[Family], bicubic: Rows, deltas: Sequence[Delta]) -> Table:
+def _table(
+    title: str, members: Sequence[Family], bicubic: Rows, deltas: Sequence[Delta], marks: Mapping[str, Mark]
+) -> Table:
     members = sorted(members, key=lambda family: (not is_line(family), len(arm_name(family))))
     columns = _paper_order(columns_of(scored for family in members for _, scored in scored_rows(family)))
     headings = [Heading("", number=False)]
@@ -50,7 +74,8 @@ def _table(title: str, members: Sequence[Family], bicubic: Rows, deltas: Sequenc
     for number, family in enumerate(members):
         cells = [_cell(family, column, places[i][number], deltas) for i, column in enumerate(columns)]
         seeds = max(len(scored.seeds) for _, scored in scored_rows(family))
-        body.append([Cell(arm_name(family)), *cells, Cell(f"{family.params:,}"), Cell(str(seeds))])
+        arm = arm_name(family)
+        body.append([Cell(arm, mark=marks.get(arm)), *cells, Cell(f"{family.params:,}"), Cell(str(seeds))])
     return Table(title, headings, body, NOTE)
 
 
@@ -60,16 +85,8 @@ def _paper_order(columns: Sequence[Column]) -> list[Column]:
     return sorted(columns, key=lambda column: (names.index((column.benchmark, column.images)), column.scale))
 
 
-def _scored(family: Family, column: Column) -> tuple[Variant, Scored] | None:
-    """The member that serves a scale; a model for all scales also serves those that it was not trained on."""
-    for variant, scored in scored_rows(family):
-        if column in scored.rows and (not is_per_scale(family) or column.scale in variant.scales):
-            return variant, scored
-    return None
-
-
 def _ranks(members: Sequence[Family], column: Column) -> list[int]:
-    found = [_scored(family, column) for family in members]
+    found = [scored_at(family, column) for family in members]
     values = [None if one is None else one[1].value(column, "psnr_y") for one in found]
     return ranks([None if value is None else value.mean for value in values], "psnr_y")
 
@@ -84,7 +101,7 @@ def _plain(scored: Scored, column: Column) -> Cell:
 
 
 def _cell(family: Family, column: Column, rank: int, deltas: Sequence[Delta]) -> Cell:
-    found = _scored(family, column)
+    found = scored_at(family, column)
     if found is None:
         return Cell("–")
     variant, scored = found
@@ -132,49 +149,3 @@ def verdicts(rows: Rows, deltas: Sequence[Delta]) -> Iterator[str]:
                     f"{family.params / line.params:.0%} of their parameters; of {len(found)} comparisons "
                     f"{counts[MORE]} above, {counts[LESS]} below, {counts[SAME]} not told apart."
                 )
-
-
-def overview_pictures(rows: Rows, data: str, protocol: str, start: str) -> Iterator[Picture]:
-    """PSNR against the steps of all models together, per encoder and benchmark, where there are several lengths."""
-    for number, (model, members) in enumerate(by_encoder(families(rows)).items(), start=1):
-        columns = columns_of(scored for family in members for _, scored in scored_rows(family))
-        trained = {scale for family in members for scale in family.scales}
-        for benchmark, images in dict.fromkeys((column.benchmark, column.images) for column in columns):
-            panels = {
-                f"×{scale:g}": list(_bands(members, Column(benchmark, images, scale))) for scale in sorted(trained)
-            }
-            if not all(panels.values()):
-                continue
-            caption = (
-                f"{model} on {benchmark}: PSNR against the optimiser steps of all models together, each point a "
-                f"training of its own; bands from the worst to the best seed (trained on {data}, protocol {protocol})."
-            )
-            ends = "; ".join(
-                f"{title}, {band.label}: {band.middle[-1]:.2f} dB after {band.steps[-1]:,} steps"
-                for title, bands in panels.items()
-                for band in bands
-            )
-            figure = draw_bands(panels, "optimiser steps of all models together", f"PSNR Y on {benchmark} in dB")
-            name = f"{start}-{number}-{benchmark.lower()}"
-            yield picture(figure, name, caption, f"{caption} Ends: {ends}")
-
-
-def _bands(members: Sequence[Family], column: Column) -> Iterator[Band]:
-    arms: dict[Variant, list[Family]] = {}
-    for family in members:
-        if _scored(family, column) is not None:
-            arms.setdefault(arm_key(family), []).append(family)
-    for lengths in arms.values():
-        if len(lengths) < 2:
-            continue
-        lengths.sort(key=lambda family: family.name_of.steps)
-        whole = max(lengths, key=lambda family: len(family.members))
-        found = [one[1] for family in lengths if (one := _scored(family, column)) is not None]
-        values = [[float(row["psnr_y"]) for row in scored.rows[column].values()] for scored in found]
-        yield Band(
-            arm_name(whole),
-            [family.name_of.steps * len(whole.members) for family in lengths],
-            [min(some) for some in values],
-            [statistics.fmean(some) for some in values],
-            [max(some) for some in values],
-        )

@@ -1,14 +1,16 @@
 """Which figures the report has: quality against cost, training curves, cut-outs."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from igconv_sr.errors import InputError
 from igconv_sr.report.costs import Family, Setting, families, setting_of
 from igconv_sr.report.crops import draw_crops, largest_spreads
 from igconv_sr.report.document import Cell, Heading, Picture, Table
-from igconv_sr.report.figures import Curve, Point, draw_curves, draw_scatter, picture
+from igconv_sr.report.figures import Curve, Point, draw_curves, draw_scatter, mark_of, picture, slug
 from igconv_sr.report.seed_means import Scored, columns_of
 from igconv_sr.report.training_curves import read_curves
 from igconv_sr.report.variants import Labels, Variant, scales_in_words
@@ -89,7 +91,18 @@ def scatters(group: Served, where: str, start: str, efficiency: Sequence[Row], l
                 scales = scales_in_words(group.scales)
                 caption = f"{model}: PSNR on {benchmark[0]}, mean over {scales}, against {title} ({where})."
                 alt = f"{caption} " + "; ".join(f"{p.label}: {p.y:.2f} dB at {_short(p.x)}" for p in points)
-                yield picture(figure, f"{start}-{slug(model)}-{slug(benchmark[0])}-{short}", caption, alt)
+                yield picture(figure, f"{start}-{slug(model)}-{slug(benchmark[0])}-{short}", caption, alt, table=start)
+
+
+def with_marks(table: Table, group: Served, start: str, pictures: Sequence[Picture]) -> Table:
+    """The table of costs, its rows marked as their points are in the scatters."""
+    rows, numbers = [], Counter[str]()
+    for family, (name, *cells) in zip(group.families, table.rows, strict=True):
+        model = family.name_of.model
+        own = [picture for picture in pictures if picture.name.startswith(f"{start}-{slug(model)}-")]
+        rows.append([name._replace(mark=mark_of(numbers[model], own[0].name) if own else None), *cells])
+        numbers[model] += 1
+    return replace(table, rows=rows, anchor=start)
 
 
 Cost = Callable[[Family], float | None]
@@ -106,11 +119,11 @@ def _costs(members: Sequence[Family], efficiency: Sequence[Row]) -> Iterator[tup
 
 def _points(members: Sequence[Family], benchmark: tuple[str, int], cost: Cost, labels: Labels) -> Iterator[Point]:
     names = [family.name_of for family in members]
-    for family in members:
+    for number, family in enumerate(members):
         x, y = cost(family), family.psnr(*benchmark)
         if x is not None and y is not None:
             many = ", one per scale" if len(family.members) > 1 else ""
-            yield Point(labels.of_encoder(family.name_of, names) + many, x, y)
+            yield Point(labels.of_encoder(family.name_of, names) + many, x, y, number)
 
 
 def _hours_on(device: str) -> Cost:
@@ -185,9 +198,3 @@ def crops(gallery: Gallery, count: int, labels: Labels, skipped: list[str]) -> I
         except InputError as error:
             benchmark, scale, image = candidate.key
             skipped.append(f"No cut-outs of {benchmark} {image} at ×{scale:g}: {error}.")
-
-
-def slug(text: str) -> str:
-    """A text as part of a file's name."""
-    kept = "".join(character if character.isascii() and character.isalnum() else "-" for character in text.lower())
-    return "-".join(part for part in kept.split("-") if part) or "x"

@@ -75,7 +75,8 @@ def escaped(text: str) -> str:
 
 
 def _marked(cell: Cell) -> str:
-    text = {0: "{}", 1: "**{}**", 2: "<u>{}</u>"}[cell.rank].format(escaped(cell.text))
+    mark = f"{cell.mark.glyph} " if cell.mark else ""
+    text = mark + {0: "{}", 1: "**{}**", 2: "<u>{}</u>"}[cell.rank].format(escaped(cell.text))
     return f"{text}<br>{escaped(cell.note)}" if cell.note else text
 
 

@@ -7,7 +7,8 @@ from igconv_sr.report.costs import is_of
 from igconv_sr.report.deltas import Delta, find_deltas
 from igconv_sr.report.document import Cell, Heading, Report, Section, Table
 from igconv_sr.report.found_runs import Runs
-from igconv_sr.report.overview import overview_pictures, overview_tables, verdicts
+from igconv_sr.report.overview import overview_tables, verdicts
+from igconv_sr.report.overview_figure import overview_pictures
 from igconv_sr.report.published import COMPARABLE_PROTOCOLS, match_published, published_rows
 from igconv_sr.report.seed_means import Column, Scored, gather
 from igconv_sr.report.tables import delta_tables, measured_tables, published_tables
@@ -76,8 +77,9 @@ class Builder:
             bicubic = {variant: scored for variant, scored in self.scores[protocol].items() if not variant.upsampler}
             deltas = self._deltas_of(protocol)
             section.text += verdicts(rows, deltas)
-            section.pictures += overview_pictures(rows, data, protocol, f"steps-{number}")
-            section.tables += overview_tables(rows, bicubic, deltas, data, protocol)
+            pictures = list(overview_pictures(rows, data, protocol, f"steps-{number}"))
+            section.pictures += pictures
+            section.tables += overview_tables(rows, bicubic, deltas, data, protocol, pictures)
         return section
 
     def _deltas_of(self, protocol: str) -> list[Delta]:
@@ -165,8 +167,10 @@ class Builder:
                     continue
                 where = f"trained on {data}, protocol {protocol}"
                 start = f"cost-{number}-{''.join(f'x{scale}' for scale in group.scales)}"
-                section.tables.append(plots.cost_table(group, protocol, data, efficiency, self.labels))
-                section.pictures += plots.scatters(group, where, start, efficiency, self.labels)
+                pictures = list(plots.scatters(group, where, start, efficiency, self.labels))
+                table = plots.cost_table(group, protocol, data, efficiency, self.labels)
+                section.pictures += pictures
+                section.tables.append(plots.with_marks(table, group, start, pictures))
         if section and not efficiency:
             self.runs.skipped.append("No efficiency.csv was found: latencies are left out.")
         variants = [variant for rows in self.scores.values() for variant in rows]
