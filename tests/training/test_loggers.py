@@ -15,10 +15,12 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from command_line import TINY, photographs, start, succeed
+from command_line import TINY, environment, photographs, start, succeed
 from dashboard_specification import config_keys, logged_names, specification
+from igconv_sr.errors import InputError
+from igconv_sr.loggers import wandb_logger
 from igconv_sr.runs.logged_names import STEP
-from igconv_sr.training.wandb_log import history, records, run_files
+from wandb_files import history, records, run_files
 
 SCALARS = {
     "train/loss",
@@ -46,7 +48,12 @@ def options(folder: Path, logger: str) -> list[str]:
 
 
 def parts(folder: Path) -> list[Path]:
-    return run_files(folder, (folder / "wandb_run_id").read_text())
+    return run_files(folder, noted(folder)["id"])
+
+
+def noted(folder: Path) -> dict[str, Any]:
+    note: dict[str, Any] = json.loads((folder / "wandb_run.json").read_text())
+    return note
 
 
 def logged_at(folder: Path) -> Counter[tuple[str, int]]:
@@ -110,6 +117,58 @@ def check_dashboard(folder: Path, logged: set[str], config: dict[str, Any]) -> N
     assert all(name in config[part] for part, name in config_keys(made))
 
 
+LOG_AND_BE_KILLED = """
+import os, signal, sys, time
+from igconv_sr.loggers import wandb_logger
+first, last = map(int, sys.argv[2:])
+logger = wandb_logger("project", sys.argv[1], "name")
+for step in range(first, last):
+    logger.log_metrics({"train/loss": 1 / (1 + step), "epoch": 0}, step)
+    if step % 10 == 9:
+        logger.log_metrics({"valid/images_x2": step}, step + 1)  # as Lightning does: before the scores of the step
+        logger.log_metrics({"valid/psnr_y_x2": step}, step)
+time.sleep(1)  # long enough for the rows to reach the disk, not for wandb's own interval of 15 s
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def log_and_be_killed(folder: Path, steps: range) -> None:
+    arguments = [str(folder), str(steps.start), str(steps.stop)]
+    done = subprocess.run([sys.executable, "-c", LOG_AND_BE_KILLED, *arguments], env=environment(), timeout=100)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_rows_outlive_sigkill_and_repeated_steps_are_not_logged_again(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    log_and_be_killed(folder, range(45))
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "last.ckpt").touch()
+    log_and_be_killed(folder, range(18, 60))
+    assert len(parts(folder)) == 2
+    logged = logged_at(folder)
+    assert set(logged.values()) == {1}
+    assert {step for name, step in logged if name == "train/loss"} == set(range(60))
+    validated = {9, 19, 29, 39, 49, 59}
+    assert {step for name, step in logged if name == "valid/psnr_y_x2"} == validated
+    assert {step for name, step in logged if name == "valid/images_x2"} == {step + 1 for step in validated}
+    assert [int(row["_step"]) for file in parts(folder) for row in history(file)] == list(range(60 + 2 * 6))
+
+
+def test_without_its_note_a_continued_training_is_a_new_run(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    log_and_be_killed(folder, range(20))
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "last.ckpt").touch()
+    before = noted(folder)["id"]
+    (folder / "wandb_run.json").unlink()
+    log_and_be_killed(folder, range(18, 25))
+    assert noted(folder)["id"] != before
+    assert {step for name, step in logged_at(folder) if name == "train/loss"} == set(range(18, 25))
+    (folder / "wandb_run.json").write_text("{")
+    with pytest.raises(InputError, match=r"wandb_run\.json is damaged .* is a new W&B run"):
+        wandb_logger("project", str(folder), "name")
+
+
 @pytest.mark.slow
 def test_killed_and_resumed_run_is_one_without_a_step_twice(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "killed"
@@ -126,15 +185,13 @@ def test_killed_and_resumed_run_is_one_without_a_step_twice(tmp_path: Path) -> N
     process.communicate()
     saved = torch.load(last, weights_only=True)
     assert saved["global_step"] < 60
+    at_kill = noted(folder)["last_steps"]["train/loss"]
     succeed(*arguments, "trainer.val_check_interval=30", "ckpt_path=last", cwd=tmp_path)
     assert len(parts(folder)) == 2
     logged = logged_at(folder)
     assert set(logged.values()) == {1}
-    losses = sorted(step for name, step in logged if name == "train/loss")
-    lost = sorted(set(range(60)) - set(losses))  # by wandb, which writes its file in blocks of 32 KiB
-    resumed_at = saved["global_step"]
-    assert lost == list(range(resumed_at - len(lost), resumed_at))
-    assert losses[0] == 0
+    lost = sorted(set(range(60)) - {step for name, step in logged if name == "train/loss"})
+    assert lost == list(range(at_kill + 1 - len(lost), at_kill + 1))  # what wandb had not yet written
     counts = [int(row["_step"]) for file in parts(folder) for row in history(file)]
     assert counts == sorted(set(counts))
     before = saved["callbacks"]["TrainingCost"]["seconds"]

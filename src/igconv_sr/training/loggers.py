@@ -5,6 +5,7 @@ import netrc
 import os
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,42 +19,80 @@ from igconv_sr.runs.logged_names import STEP
 from igconv_sr.system.console import say
 from igconv_sr.system.files import replacing
 from igconv_sr.training.callbacks import LAST
-from igconv_sr.training.wandb_log import history, run_files
 
-_ID_FILE = "wandb_run_id"
-_ROW = "_step"
-"""W&B's own count of rows."""
+_NOTE = "wandb_run.json"
+
+_FLUSH_SECONDS = 0.02
+"""How often wandb writes rows to disk: what SIGKILL can lose, for a thousandth of a core. wandb's default is 15 s."""
+
+
+@dataclass
+class RunNote:
+    """What a W&B run was given so far, on disk before it is given.
+
+    Attributes:
+        id: W&B's name of the run, the same for all its parts.
+        next_row: W&B's own count of rows, one for each call.
+        last_steps: The last step logged of each name. The steps of a name increase, those of a run do not: pictures of
+            a validation come before its scores and carry a higher step.
+    """
+
+    id: str
+    next_row: int = 0
+    last_steps: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> "RunNote":
+        """Reads the note of a training's folder.
+
+        Raises:
+            InputError: If it is damaged.
+        """
+        file = folder / _NOTE
+        try:
+            return cls(**json.loads(file.read_text()))
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{file} is damaged ({error}); without it the training is a new W&B run") from error
+
+    def write(self, folder: Path) -> None:
+        """Replaces the note of a training's folder, in one piece."""
+        with replacing(folder / _NOTE) as partial:
+            partial.write_text(json.dumps(asdict(self)))
 
 
 class ResumableWandbLogger(WandbLogger):
     """Logs each value of each step once, however often the training was killed and continued.
 
     A continued training repeats the steps since its last checkpoint, with the same values; what the earlier parts of
-    the run hold is not sent again. Rows are counted on from the earlier parts, so that the parts, each in a file of its
-    own, are one run for W&B: online at once, offline after ``wandb sync``. After SIGKILL offline the last rows can be
-    missing from it, since wandb (0.31) writes its file in blocks of 32 KiB.
+    the run were given is not sent again. Rows are counted on from the earlier parts, so that the parts, each in a file
+    of its own, are one run for W&B: online at once, offline after ``wandb sync``. SIGKILL can lose rows of the last
+    moment, never double them.
 
     Args:
-        folder: That of the training; W&B's files lie in ``wandb/`` in it.
-        run_id: W&B's name of the run, the same for all its parts.
+        folder: That of the training; holds the note of what the run was given, and W&B's files in ``wandb/``.
+        note: Of the run, new or continued.
         settings: Further arguments of Lightning's logger.
     """
 
-    def __init__(self, folder: Path, run_id: str, **settings: Any) -> None:
-        super().__init__(save_dir=str(folder), id=run_id, **settings)
-        earlier = [row for file in run_files(folder, run_id) for row in history(file)]
-        self._logged = {(name, int(row[STEP])) for row in earlier if STEP in row for name in row}
-        self._next_row = max((int(row[_ROW]) + 1 for row in earlier if _ROW in row), default=0)
+    def __init__(self, folder: Path, note: RunNote, **settings: Any) -> None:
+        flushing = wandb.Settings(x_transaction_log_flush_interval=_FLUSH_SECONDS)
+        super().__init__(save_dir=str(folder), id=note.id, settings=flushing, **settings)
+        self._folder, self._note = folder, note
+        self._earlier = dict(note.last_steps)
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Logs what is not yet logged of a step."""
-        new = {name: value for name, value in metrics.items() if (name, step) not in self._logged}
+        """Logs what the earlier parts of the run were not given of a step."""
+        new = {name: value for name, value in metrics.items() if step is None or step > self._earlier.get(name, -1)}
         if not new.keys() - {"epoch"}:
             return
-        self._next_row = max(self._next_row, self.experiment.step)
-        self.experiment.log(new if step is None else {**new, STEP: step}, step=self._next_row, commit=True)
-        self._next_row += 1
+        row = max(self._note.next_row, self.experiment.step)
+        self._note.next_row = row + 1
+        if step is not None:
+            self._note.last_steps |= dict.fromkeys(new, step)
+            new[STEP] = step
+        self._note.write(self._folder)
+        self.experiment.log(new, step=row, commit=True)
 
 
 def wandb_logger(
@@ -70,7 +109,7 @@ def wandb_logger(
         group: Group of the run in any case.
 
     Raises:
-        InputError: If W&B cannot be reached, or the sweep's note of the cell is damaged.
+        InputError: If W&B cannot be reached, or a note of the run or of the sweep's cell is damaged.
     """
     folder = Path(save_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +119,7 @@ def wandb_logger(
         wandb.finish(exit_code=1)  # of a training before this one in the same process, which did not end well
     logger = ResumableWandbLogger(
         folder,
-        _run_id(folder),
+        _note(folder),
         project=project,
         name=name or cell_name or default_name,
         group=group or sweep,
@@ -111,16 +150,14 @@ def _cell(folder: Path) -> tuple[str | None, str | None]:
         raise InputError(f"{file} is damaged ({error}); remove it, or start the sweep again") from error
 
 
-def _run_id(folder: Path) -> str:
-    """W&B's name of the run that a training continues, or a new one where it starts anew."""
-    file = folder / _ID_FILE
-    if file.is_file() and (folder / "checkpoints" / f"{LAST}.ckpt").is_file():
-        return file.read_text().strip()
-    run_id = uuid.uuid4().hex[:8]
+def _note(folder: Path) -> RunNote:
+    """That of the run which a training continues; a new one where there is none or the training starts anew."""
+    if (folder / _NOTE).is_file() and (folder / "checkpoints" / f"{LAST}.ckpt").is_file():
+        return RunNote.read(folder)
+    note = RunNote(uuid.uuid4().hex[:8])
     if getattr(rank_zero_only, "rank", 0) == 0:
-        with replacing(file) as partial:
-            partial.write_text(run_id)
-    return run_id
+        note.write(folder)
+    return note
 
 
 def _has_account() -> bool:

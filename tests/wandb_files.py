@@ -1,4 +1,4 @@
-"""Reads what a W&B run has written to this machine, online or offline: its ``.wandb`` files."""
+"""Reads what W&B runs have written to this machine: their ``.wandb`` files."""
 
 import json
 import struct
