@@ -1,16 +1,13 @@
 """What cell.json says, and that nobody is believed who is gone."""
 
 import json
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from igconv_sr.errors import InputError
-from igconv_sr.sweep.cell import FILE_NAME, Cell, read_cells
-from igconv_sr.system.lock import exclusive, is_locked
+from igconv_sr.sweep.cell import FILE_NAME, LOCK, Cell, read_cells
+from igconv_sr.system.lock import alone
 
 
 def test_a_cell_reads_back_as_written_with_the_agreed_keys(tmp_path: Path) -> None:
@@ -24,27 +21,9 @@ def test_a_cell_reads_back_as_written_with_the_agreed_keys(tmp_path: Path) -> No
 
 def test_a_running_cell_whose_lock_is_free_is_interrupted(tmp_path: Path) -> None:
     Cell("a", "abc", [], "running").write(tmp_path)
-    with exclusive(tmp_path, "training"):
+    with alone(tmp_path / LOCK):
         assert Cell.read(tmp_path).state == "running"
     assert Cell.read(tmp_path).state == "interrupted"
-
-
-def test_a_child_that_inherits_the_lock_holds_it_alone(tmp_path: Path) -> None:
-    """As where a sweep is killed and its training lives on."""
-    sleep = [sys.executable, "-c", "input()"]
-    code = (
-        "import os, subprocess, sys; from pathlib import Path; from igconv_sr.system.lock import exclusive\n"
-        f"with exclusive(Path({str(tmp_path)!r}), 'x') as lock:\n"
-        f"    subprocess.Popen({sleep!r}, pass_fds=(lock,))\n"
-        "    os._exit(0)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as parent:
-        assert parent.wait(30) == 0
-        assert is_locked(tmp_path)
-    deadline = time.monotonic() + 30  # the child ends with its input
-    while is_locked(tmp_path):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

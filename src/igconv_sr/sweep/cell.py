@@ -16,6 +16,9 @@ State = Literal["waiting", "running", "finished", "failed", "interrupted"]
 
 FILE_NAME = "cell.json"
 
+LOCK = "lock"
+"""File in a cell's folder, locked while it is trained."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -47,7 +50,7 @@ class Cell:
             InputError: If its file is missing or damaged.
         """
         path = folder / FILE_NAME
-        running = is_locked(folder)  # looked at first: a cell that ends in between has then written how
+        running = is_locked(folder / LOCK)  # looked at first: a cell that ends in between has then written how
         try:
             cell = cls(**read_json(path))
         except FileNotFoundError as error:

@@ -8,10 +8,10 @@ from typing import Any
 from omegaconf import DictConfig
 
 from igconv_sr.commands.config import last_checkpoints, quoted
-from igconv_sr.sweep.cell import Cell, now
+from igconv_sr.sweep.cell import LOCK, Cell, now
 from igconv_sr.sweep.cell_scores import scored_as, summary
 from igconv_sr.sweep.progress import Progress, ProgressLine
-from igconv_sr.system.lock import exclusive
+from igconv_sr.system.lock import alone
 from igconv_sr.training.process import TrainingProcess
 
 LOG = "train.log"
@@ -26,12 +26,13 @@ def run_cell(config: DictConfig) -> None:
     """
     folder = Path(config.paths.output_dir)
     name = Cell.read(folder).name
-    with exclusive(folder, f"training {name}") as lock:
+    lock: list[int] = []
+    with alone(folder / LOCK, f"Another process is training {name}; waiting until it ends", lock.append):
         cell = Cell.read(folder)
         if cell.state == "finished" and scored_as(folder, config):
             return
         begin = time.monotonic()
-        received = _train(cell, folder, lock)
+        received = _train(cell, folder, *lock)
         cell = Cell.read(folder)
     what = summary(folder) if cell.state == "finished" else cell.reason
     print(f"{cell.name}: {cell.state} after {Progress.duration(time.monotonic() - begin)}: {what}", flush=True)

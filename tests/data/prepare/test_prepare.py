@@ -24,7 +24,7 @@ from igconv_sr.data.images.store import build_store
 from igconv_sr.data.prepare import prepare
 from igconv_sr.data.sources.walk import list_images
 from igconv_sr.errors import InputError
-from igconv_sr.system.lock import exclusive
+from igconv_sr.system.lock import alone
 from serving import Host, serving
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -337,7 +337,8 @@ def test_interrupted_by_the_user(
 
 def test_waiting_for_another_process_is_said(arguments: Callable[..., list[str]], tmp_path: Path) -> None:
     output = tmp_path / "output"
-    with exclusive(tmp_path / "root" / ".prepare", "preparing it"):
+    (tmp_path / "root").mkdir()
+    with alone(tmp_path / "root" / ".prepare.lock"):
         process = start(arguments("tiny"), output)
         end = time.monotonic() + 30
         while "waiting until it ends" not in (output.read_text() if output.exists() else ""):

@@ -4,14 +4,12 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from igconv_sr.data.sources.remote import RemoteFile
 from igconv_sr.errors import InputError
-from igconv_sr.system.console import say
+from igconv_sr.system.lock import alone
 
 _PARTIAL = ".partial"
 
@@ -58,7 +56,10 @@ def make_once(folder: Path, make: Callable[[Path], None]) -> None:
     """
     if folder.is_dir():
         return
-    with _locked(folder):
+    for needed in (folder.parent, _lock_file(folder).parent):
+        needed.mkdir(parents=True, exist_ok=True)
+    waiting = f"Another process is preparing the same images in {folder.parent}; waiting for it"
+    with alone(_lock_file(folder), waiting):
         if folder.is_dir():
             return
         _remove_leftovers(folder)
@@ -76,29 +77,10 @@ def _lock_file(folder: Path) -> Path:
     return folder.parent.with_name("locks") / f"{folder.name}.lock"
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    for needed in (folder.parent, _lock_file(folder).parent):
-        needed.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(_lock_file(folder))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        say(f"Another process is preparing the same images in {folder.parent}; waiting for it")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        # Before the release: whoever waits for it finds out, and locks another file.
-        _lock_file(folder).unlink()
-        lock.release()
-
-
 def _remove_leftovers(folder: Path) -> None:
     for partial in folder.parent.glob(f"*{_PARTIAL}"):
         other = partial.with_name(partial.name.removesuffix(_PARTIAL))
         if other == folder:
             continue
-        with contextlib.suppress(Timeout), FileLock(_lock_file(other), timeout=0):
+        with contextlib.suppress(BlockingIOError), alone(_lock_file(other)):
             shutil.rmtree(partial)
-            _lock_file(other).unlink()

@@ -4,8 +4,9 @@ Everything unfinished lies in ``ROOT/.prepare``: ``NAME.partial`` (being downloa
 ``NAME.unpacking`` and, complete, ``NAME.unpacked``. Folders of the root appear by a rename, with all their images.
 """
 
+import contextlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from os import cpu_count
@@ -19,7 +20,7 @@ from igconv_sr.data.prepare.catalogue import Archive, Folder
 from igconv_sr.data.prepare.download import download, mismatch
 from igconv_sr.data.sources.walk import IMAGE_SUFFIXES, list_images
 from igconv_sr.errors import InputError
-from igconv_sr.system.lock import exclusive
+from igconv_sr.system.lock import alone
 
 WORK = ".prepare"
 """Folder below the root for what is unfinished."""
@@ -58,12 +59,23 @@ class Preparation:
             InputError: If an archive cannot be had or is not what the catalogue says, or a folder that is there already
                 holds another number of images than it must.
         """
-        with exclusive(self.root / WORK, f"preparing {self.root}"):
+        self.root.mkdir(parents=True, exist_ok=True)
+        waiting = f"Another process is preparing {self.root}; waiting until it ends"
+        with alone(self.root / f"{WORK}.lock", waiting), self._work_folder():
             missing = {name: folder for name, folder in self.folders.items() if not self._is_there(name, folder)}
             self._unpack_all(missing)
             for name, folder in missing.items():
                 self._publish(name, folder)
             self._tidy()
+
+    @contextlib.contextmanager
+    def _work_folder(self) -> Iterator[None]:
+        (self.root / WORK).mkdir(exist_ok=True)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # something is left to go on from
+                (self.root / WORK).rmdir()
 
     def _is_there(self, name: str, folder: Folder) -> bool:
         path = self.root / name
