@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from encoders.test_every_encoder import SMALL
 from igconv_sr.analysis.efficiency import main
-from igconv_sr.analysis.measured_psnr import read_psnr
+from igconv_sr.analysis.measured_psnr import read_measured_psnr
 from igconv_sr.errors import InputError
 from igconv_sr.measure.folded_cost import lr_size, measure_cost, time_passes
 from igconv_sr.measure.nets import build
@@ -75,10 +75,10 @@ def test_psnr_is_the_mean_over_runs(tmp_path: Path) -> None:
     first = results(tmp_path / "a.csv", "m,u,Set5,2,30,standard", "m,u,Set5,2.5,9,standard", "m,u,Set14,2,20,standard")
     (tmp_path / "run").mkdir()
     results(tmp_path / "run" / "results.csv", "m,u,Set5,2,31,standard", "n,u,Set5,2,28,standard")
-    found = read_psnr([first, tmp_path / "run"], None)
+    found = read_measured_psnr([first, tmp_path / "run"], None)
     assert found.benchmark == "Set5"
     assert found.values == {("m", "u", 2): 30.5, ("n", "u", 2): 28}
-    assert read_psnr([first], "Set14").values == {("m", "u", 2): 20}
+    assert read_measured_psnr([first], "Set14").values == {("m", "u", 2): 20}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_tables_that_do_not_fit_take_one_line(
     tmp_path: Path, rows: list[str], benchmark: str | None, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        read_psnr([results(tmp_path / "a.csv", *rows)], benchmark)
+        read_measured_psnr([results(tmp_path / "a.csv", *rows)], benchmark)
 
 
 def test_the_command_writes_table_and_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,9 +34,9 @@ def main(flags: Sequence[str]) -> None:
     # Not before the flags are known to be right: torch takes seconds.
     from igconv_sr.analysis.efficiency_figure import efficiency_figure
     from igconv_sr.analysis.loaded import chosen_device
-    from igconv_sr.analysis.measured_psnr import read_psnr
+    from igconv_sr.analysis.measured_psnr import read_measured_psnr
 
-    psnr = read_psnr(options.results, options.benchmark) if options.results else None
+    psnr = read_measured_psnr(options.results, options.benchmark) if options.results else None
     device = chosen_device(options.device)
     table, rows = folder / "efficiency.csv", []
     for row in _measure(options, device):

@@ -26,8 +26,8 @@ class MeasuredPsnr(NamedTuple):
     values: Mapping[ModelKey, float]
 
 
-def read_psnr(paths: Sequence[Path], benchmark: str | None) -> MeasuredPsnr:
-    """Reads tables.
+def read_measured_psnr(paths: Sequence[Path], benchmark: str | None) -> MeasuredPsnr:
+    """Reads the means of one benchmark from tables.
 
     Args:
         paths: ``results.csv``, or folders that hold it.

@@ -19,7 +19,7 @@ def scored_as(folder: Path, config: Mapping[str, Any]) -> bool:
     return all(list(saved.get(key, [])) == list(config[key]) for key in _SCORED)
 
 
-def read_psnr(folder: Path) -> Mapping[tuple[str, str], float]:
+def cell_psnr(folder: Path) -> Mapping[tuple[str, str], float]:
     """PSNR on luma in dB by benchmark and scale; empty where there are no results yet.
 
     Raises:
@@ -32,7 +32,7 @@ def read_psnr(folder: Path) -> Mapping[tuple[str, str], float]:
 
 def summary(folder: Path) -> str:
     """The scores in a line."""
-    psnr = read_psnr(folder)
+    psnr = cell_psnr(folder)
     parts = [
         f"{benchmark} "
         + " ".join(f"×{scale} {value:.2f}" for (name, scale), value in psnr.items() if name == benchmark)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from igconv_sr.evaluation.printed_tables import print_table
 from igconv_sr.sweep.cell import Cell
-from igconv_sr.sweep.cell_scores import read_psnr
+from igconv_sr.sweep.cell_scores import cell_psnr
 
 
 def print_results(root: Path, folders: Sequence[Path]) -> None:
@@ -16,7 +16,7 @@ def print_results(root: Path, folders: Sequence[Path]) -> None:
         folders: Of its cells.
     """
     cells = {folder: Cell.read(folder) for folder in folders}
-    psnr = {folder: read_psnr(folder) for folder, cell in cells.items() if cell.state == "finished"}
+    psnr = {folder: cell_psnr(folder) for folder, cell in cells.items() if cell.state == "finished"}
     columns = dict.fromkeys(column for values in psnr.values() for column in values)
     for benchmark in dict.fromkeys(name for name, _ in columns):
         scales = sorted({scale for name, scale in columns if name == benchmark}, key=float)
