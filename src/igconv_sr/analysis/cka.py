@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from igconv_sr.analysis.outputs import output_folder, print_files, save_figure, write_table
+from igconv_sr.analysis.outputs import print_files, save_figure, write_table
 from igconv_sr.commands import arguments
 from igconv_sr.commands.flags import FlagParser
 
@@ -36,7 +36,7 @@ def main(flags: Sequence[str]) -> None:
         InputError: If a file, layer, image or device does not fit.
     """
     options = _parser().parse_args(flags)
-    folder = output_folder("cka", options.output)
+    folder = arguments.output_folder("cka", options.output)
     # Not before the flags are known to be right: torch takes seconds.
     from igconv_sr.analysis.cka_figure import cka_figure
     from igconv_sr.analysis.encoder_layers import LayerFeatures, check_patterns, matching_layers, trunk_layers

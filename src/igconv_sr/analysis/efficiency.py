@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igconv_sr.analysis.outputs import output_folder, print_files, save_figure, write_table
+from igconv_sr.analysis.outputs import print_files, save_figure, write_table
 from igconv_sr.analysis.rows import EfficiencyRow
 from igconv_sr.commands import arguments
 from igconv_sr.commands.flags import FlagParser
@@ -30,7 +30,7 @@ def main(flags: Sequence[str]) -> None:
         parser.error("give --model, or --weights with a file instead")
     if options.benchmark is not None and not options.results:
         parser.error("--benchmark chooses from --results, which is not given")
-    folder = output_folder("efficiency", options.output)
+    folder = arguments.output_folder("efficiency", options.output)
     # Not before the flags are known to be right: torch takes seconds.
     from igconv_sr.analysis.efficiency_figure import efficiency_figure
     from igconv_sr.analysis.loaded import chosen_device

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from igconv_sr.analysis.outputs import output_folder, print_files, save_figure, write_table
+from igconv_sr.analysis.outputs import print_files, save_figure, write_table
 from igconv_sr.commands import arguments
 from igconv_sr.commands.flags import FlagParser
 from igconv_sr.errors import InputError
@@ -57,7 +57,7 @@ def main(flags: Sequence[str]) -> None:
         InputError: If the file cannot be read, or the model has no kernels to draw at one of the scales.
     """
     options = _parser().parse_args(flags)
-    folder = output_folder("filters", options.output)
+    folder = arguments.output_folder("filters", options.output)
     # Not before the flags are known to be right: torch takes seconds.
     from igconv_sr.analysis.filters_figure import filters_figure, responses_figure, spectra_figure
     from igconv_sr.analysis.kernels import kernels_at, mean_spectrum

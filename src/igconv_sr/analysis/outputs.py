@@ -1,21 +1,12 @@
-"""Where an analysis writes: its folder, its tables, its figures."""
+"""What an analysis writes: its tables, its figures."""
 
 import csv
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from igconv_sr.commands.config import OUTPUTS, RUN_VARIABLE, name_run
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-def output_folder(command: str, given: Path | None) -> Path:
-    """The folder given by ``-o``, or a new one named by the time."""
-    name_run()
-    return given or OUTPUTS / command / os.environ[RUN_VARIABLE]
 
 
 def write_table(rows: Iterable[NamedTuple], columns: Sequence[str], path: Path) -> None:

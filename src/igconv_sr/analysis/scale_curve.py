@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igconv_sr.analysis.outputs import output_folder, print_files, save_figure, write_table
+from igconv_sr.analysis.outputs import print_files, save_figure, write_table
 from igconv_sr.analysis.rows import BICUBIC, CurveRow
 from igconv_sr.commands import arguments
 from igconv_sr.commands.flags import MODEL_FILES, FlagParser
@@ -24,7 +24,7 @@ def main(flags: Sequence[str]) -> None:
         InputError: If a file or benchmark cannot be read, or no model serves any of the scales.
     """
     options = _parser().parse_args(flags)
-    folder = output_folder("scale-curve", options.output)
+    folder = arguments.output_folder("scale-curve", options.output)
     # Not before the flags are known to be right: torch takes seconds.
     from igconv_sr.analysis.loaded import chosen_device, load_models
     from igconv_sr.analysis.psnr_over_scales import psnr_curve, served_scales

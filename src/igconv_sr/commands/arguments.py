@@ -1,9 +1,11 @@
-"""Flags that several analyses have, and the types of their values."""
+"""Flags that several commands have, and the types of their values."""
 
 import argparse
+import os
 from fractions import Fraction
 from pathlib import Path
 
+from igconv_sr.commands.config import OUTPUTS, RUN_VARIABLE, name_run
 from igconv_sr.commands.flags import FlagParser
 from igconv_sr.errors import InputError
 from igconv_sr.scale import plain_scale
@@ -15,6 +17,12 @@ _MOST = 1000
 def add_output(parser: FlagParser) -> None:
     """Adds ``-o``."""
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder to write into (default: a new one)")
+
+
+def output_folder(command: str, given: Path | None) -> Path:
+    """The folder given by ``-o``, or a new one named by the time."""
+    name_run()
+    return given or OUTPUTS / command / os.environ[RUN_VARIABLE]
 
 
 def add_device(parser: FlagParser) -> None:

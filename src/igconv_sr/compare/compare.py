@@ -1,27 +1,25 @@
 """``igconv-sr compare``: two runs image by image."""
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igconv_sr.commands.config import OUTPUTS, RUN_VARIABLE, name_run
+from igconv_sr.commands import arguments
 from igconv_sr.commands.flags import FlagParser
 
 if TYPE_CHECKING:
     from igconv_sr.compare.differences import Difference, RunTable
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(flags: Sequence[str]) -> None:
     """Compares two runs.
 
     Raises:
         InputError: If a table is missing or damaged, or the two do not fit each other.
     """
-    options = _parser().parse_args(arguments)
-    name_run()
-    folder: Path = options.output or OUTPUTS / "compare" / os.environ[RUN_VARIABLE]
+    options = _parser().parse_args(flags)
+    folder = arguments.output_folder("compare", options.output)
     # Not before the flags are known to be right: torch takes seconds.
     from igconv_sr.compare.differences import differences, left_out, measures, pair_images, read_run, write_differences
 
@@ -73,10 +71,10 @@ def _parser() -> FlagParser:
     )
     parser.add_argument("run_a", type=Path, metavar="RUN_A", help="folder of a run, or its results_per_image.csv")
     parser.add_argument("run_b", type=Path, metavar="RUN_B", help="the other")
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder to write into (default: a new one)")
     parser.add_argument(
         "--images", type=_count, default=3, metavar="N", help="images in the picture, 0 for none (default: %(default)s)"
     )
+    arguments.add_output(parser)
     return parser
 
 
