@@ -108,3 +108,8 @@ def _newest_run() -> Path:
 def key_of(argument: str) -> str:
     """The key or group of an override."""
     return argument.partition("=")[0].lstrip("+")
+
+
+def is_choice(argument: str) -> bool:
+    """Whether an override chooses one of the files of a group."""
+    return (CONFIG_FOLDER / key_of(argument) / f"{argument.partition('=')[2]}.yaml").is_file()

@@ -20,7 +20,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from igconv_sr.commands.config import CONFIG_FOLDER, quoted
+from igconv_sr.commands.config import CONFIG_FOLDER, is_choice, quoted
 from igconv_sr.errors import InputError, NonFiniteError, did_you_mean
 
 _ANOTHER = "choose another folder, for output with paths.output_dir=…, for decoded images with paths.cache_dir=…"
@@ -118,14 +118,9 @@ def _explain_override(first: str, command: str, arguments: Sequence[str]) -> str
 
 def _known_keys(command: str, arguments: Sequence[str]) -> set[str]:
     """Keys of the configuration that the valid group choices on the command line make."""
-    choices = []
-    for argument in arguments:
-        group, _, choice = argument.partition("=")
-        if (CONFIG_FOLDER / group / f"{choice}.yaml").is_file():
-            choices.append(argument)
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-        config = compose(command, overrides=choices)
+        config = compose(command, overrides=[each for each in arguments if is_choice(each)])
     return set(_flatten(OmegaConf.to_container(config, resolve=False)))
 
 

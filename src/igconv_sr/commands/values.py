@@ -1,26 +1,20 @@
-"""Values as users type them: one for a list, paths with any characters; and those that nothing can take."""
+"""Values of a composed configuration against what those who read them can take."""
 
 import inspect
 import math
 import re
 import typing
-from collections.abc import Container, Iterator, Sequence
-from typing import Annotated, Any, get_args, get_origin
+from collections.abc import Iterator
+from typing import Annotated, Any
 
-from hydra import compose
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from hydra.utils import get_object
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from igconv_sr.commands.config import CONFIG_FOLDER, key_of, quoted
-from igconv_sr.errors import InputError, did_you_mean, refusing
-
-_PATHS = re.compile(
-    r"ckpt_path|weights|sr|benchmarks|runs|data\.(root|\w*folder|cache_dir)|paths\.\w+|data\.remote\.\w+"
-)
-"""Keys whose values are taken as they are typed."""
+from igconv_sr.commands.overrides import readable as readable
+from igconv_sr.commands.overrides import refuse_unread as refuse_unread
+from igconv_sr.commands.overrides import with_lists as with_lists
+from igconv_sr.errors import InputError, refusing
 
 _FURTHER = "**"
 """Stands for all arguments that a constructor does not name."""
@@ -29,92 +23,6 @@ _SIZES = re.compile(r"(model|upsampler)\..+")
 _NEVER_NEGATIVE = re.compile(r"(data|loss|optim\.scheduler)\..+|trainer\.(?!devices$).+")
 _LARGEST_SIZE = 2**16
 """Of whole numbers there: widths, counts of blocks and the like."""
-
-
-def readable(overrides: Sequence[str]) -> list[str]:
-    """Overrides that Hydra can read: paths that are numbers or hold characters that its grammar lacks are quoted.
-
-    Example:
-        >>> readable(["ckpt_path=epoch=0-step=2.ckpt", "paths.output_dir=2026", "seed=1"])
-        ["ckpt_path='epoch=0-step=2.ckpt'", "paths.output_dir='2026'", 'seed=1']
-    """
-    return [_readable(override) for override in overrides]
-
-
-def _readable(override: str) -> str:
-    name, equals, value = override.partition("=")
-    if not equals or override.startswith("-") or not _PATHS.fullmatch(key_of(override)):
-        return override
-    if re.fullmatch(r"\[[^'\"\[\]{}$]+\]", value):
-        return f"{name}=[{','.join(quoted(part.strip()) for part in value[1:-1].split(','))}]"
-    try:
-        parsed = OverridesParser.create().parse_override(override)
-    except HydraException:
-        return override if value[:1] in "'\"" else f"{name}={quoted(value)}"
-    is_number = not parsed.is_sweep_override() and isinstance(parsed.value(), int | float)
-    return f"{name}={quoted(value)}" if is_number else override
-
-
-def with_lists(command: str, overrides: Sequence[str]) -> list[str]:
-    """Overrides in which a single value stands in a list where a list is meant; Hydra is initialised.
-
-    Args:
-        command: Name of its configuration.
-        overrides: That Hydra can read.
-    """
-    choices = [override for override in overrides if _is_choice(override)]
-    values = [override for override in overrides if not override.startswith(("-", "+", "~")) and "=" in override]
-    known = compose(command, overrides=choices, return_hydra_config=False) if len(values) > len(choices) else None
-    lists = _keys_of_lists(command)
-    return [_in_list(override, known, lists) if override in values else override for override in overrides]
-
-
-def _keys_of_lists(command: str) -> set[str]:
-    """Keys that take a list or nothing, whose default does not show it."""
-    from igconv_sr.commands.own_keys import OWN_KEYS
-
-    return {key for key, declared in OWN_KEYS[command].items() if any(map(_is_list, (declared, *get_args(declared))))}
-
-
-def _is_list(declared: Any) -> bool:
-    return get_origin(declared) is list
-
-
-def _is_choice(override: str) -> bool:
-    group, _, choice = override.partition("=")
-    return (CONFIG_FOLDER / group.lstrip("+") / f"{choice}.yaml").is_file()
-
-
-def _in_list(override: str, known: DictConfig | None, lists: Container[str]) -> str:
-    key = key_of(override)
-    if known is None or not (
-        key in lists or isinstance(OmegaConf.select(known, key, throw_on_missing=False), ListConfig)
-    ):
-        return override
-    parsed = OverridesParser.create().parse_override(override)
-    if parsed.is_sweep_override() or isinstance(parsed.value(), list | dict | None):
-        return override
-    name, _, value = override.partition("=")
-    return override if value.startswith("${") else f"{name}=[{value}]"
-
-
-def refuse_unread(command: str, overrides: Sequence[str]) -> None:
-    """Refuses keys that were added where nothing reads them; Hydra is initialised.
-
-    Args:
-        command: Name of its configuration.
-        overrides: As typed.
-
-    Raises:
-        InputError: If there is one.
-    """
-    added = [key_of(override) for override in overrides if override.startswith("+")]
-    new = [key for key in added if "." not in key and not (CONFIG_FOLDER / key).is_dir()]
-    if new:
-        known = sorted(str(key) for key in compose(command))
-        unread = next((key for key in new if key not in known), None)
-        if unread is not None:
-            raise InputError(f"{unread}: nothing reads this key{did_you_mean(unread, known)}")
 
 
 def check_own_keys(command: str, config: DictConfig) -> None:
