@@ -16,9 +16,9 @@ from igconv_sr.functional.fit import fit
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.functional.padding import pad_bottom_right
 from igconv_sr.functional.paired_size import output_length, output_size
-from igconv_sr.scale import Scale, nearest_ratio, plain_scale, scale_fraction
+from igconv_sr.scale import Ratio, Scale, nearest_ratio, plain_scale, scale_fraction
 from igconv_sr.super_resolver import SuperResolver
-from igconv_sr.upsamplers.base import Upsampler
+from igconv_sr.upsamplers.base import Branches, Upsampler, joined
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -118,18 +118,24 @@ class SRNet(Upscaling):
         Returns:
             Per group (rows,3,r·H,r·W), not clamped, at the fraction p/q nearest to the scale.
         """
+        ratios, counts = [nearest_ratio(scale) for scale, _ in groups], [count for _, count in groups]
         padded = pad_bottom_right(lr, self.encoder.size_multiple, self.encoder.pad_mode)
         shifted = padded if self.rgb_mean is None else padded - self.rgb_mean
         features = self.encoder(shifted)
-        scales, counts = [scale for scale, _ in groups], [count for _, count in groups]
-        parts = (torch.split(features, counts), scales, torch.split(padded, counts))
-        images = self.upsampler.forward_mixed(*parts, getattr(self.encoder, "add_mean", None))
-        if self.rgb_mean is not None:
-            images = [image + self.rgb_mean for image in images]
+        parts = self.upsampler.mixed_branches(torch.split(features, counts), ratios, torch.split(padded, counts))
+        images = [self._image(*group, *padded.shape[-2:]) for group in zip(parts, ratios, strict=True)]
         if padded is lr:
             return images
-        sizes = [[output_length(size, nearest_ratio(scale)) for size in lr.shape[-2:]] for scale in scales]
+        sizes = [[output_length(size, ratio) for size in lr.shape[-2:]] for ratio in ratios]
         return [image[..., :rows, :columns] for image, (rows, columns) in zip(images, sizes, strict=True)]
+
+    def _image(self, branches: Branches, ratio: Ratio, height: int, width: int) -> Tensor:
+        """The branches as one image, its colours shifted back."""
+        add_mean = getattr(self.encoder, "add_mean", None)
+        if add_mean is not None:
+            branches = Branches(add_mean(branches.convolved), branches.resampled)
+        image = joined(branches, ratio, height, width)
+        return image if self.rgb_mean is None else image + self.rgb_mean
 
     def fold(self, scales: Sequence[Scale]) -> Self:
         """A new network for inference with the upsampler's kernels as plain weights.

@@ -1,5 +1,6 @@
 """RCAN, RDN and PLKSR, against the references of the released models and against themselves."""
 
+import copy
 from functools import partial
 
 import pytest
@@ -101,6 +102,20 @@ def test_rcan_starts_as_the_shift_by_the_mean_under_every_upsampler():
     torch.testing.assert_close(net.encoder.sub_mean(lr), lr - mean)
     features = net.encoder(lr)
     torch.testing.assert_close(net(lr, 2), net.upsampler(features, 2, lr) + mean)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("scale", [2, 2.5])
+def test_rcan_shifts_the_convolved_image_and_not_the_resampled_one(scale):
+    net, lr = small_net("rcan").eval(), torch.rand(2, 3, 6, 4)
+    image = net.upsampler(net.encoder(lr), scale, lr)
+    without_resampling = copy.deepcopy(net.upsampler)
+    without_resampling.sample_hypernet = None
+    convolved = without_resampling(net.encoder(lr), scale, lr)
+    net.encoder.add_mean.weight.zero_()
+    net.encoder.add_mean.bias.copy_(torch.tensor([5.0, 6.0, 7.0]))
+    expected = image - convolved + net.encoder.add_mean.bias.view(3, 1, 1)
+    torch.testing.assert_close(net(lr, scale), expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("ccm_type", ["CCM", "ICCM", "DCCM"])

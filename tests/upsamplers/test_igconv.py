@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from conftest import golden, relative_error
 from igconv_sr.errors import InputError
 from igconv_sr.functional import dihedral_mean, dihedral_transform
+from igconv_sr.scale import Ratio, nearest_ratio
 from igconv_sr.upsamplers import IGConv
 from igconv_sr.upsamplers.igsample import MAPS_PER_SUBPIXEL
 
@@ -291,7 +292,7 @@ def test_kernels_of_several_scales_equal_those_of_each_alone(fgrep: bool) -> Non
     net, scales = TINY(3, (2, 3, 4), fgrep=fgrep, igsample=True).double(), (2, 3, 4, 2.5)
     for parameter in net.parameters():
         nn.init.normal_(parameter, std=0.5)
-    together, alone = net.kernels(scales), [net.kernel(scale) for scale in scales]
+    together, alone = net.kernels([nearest_ratio(scale) for scale in scales]), [net.kernel(scale) for scale in scales]
     weights = [torch.randn_like(kernel) for kernel in alone]
     gradients = [torch.autograd.grad(kernels, list(net.parameters()), weights) for kernels in (together, alone)]
     for own, expected in zip([*together, *gradients[0]], [*alone, *gradients[1]], strict=True):
@@ -304,6 +305,6 @@ def test_points_of_several_scales_go_through_each_layer_together() -> None:
     for layer in (net.hypernet.mlp[0], net.sample_hypernet.mlp[0]):  # type: ignore[union-attr]
         layer.register_forward_hook(lambda _module, inputs, _output: rows.append(inputs[0].shape[1]))
     lr = [torch.rand(1, 3, 4, 4)] * 3
-    images = net.forward_mixed([torch.randn(1, 3, 4, 4)] * 3, (2, 3, 4), lr)
-    assert [image.shape[-1] for image in images] == [8, 12, 16]
+    parts = net.mixed_branches([torch.randn(1, 3, 4, 4)] * 3, [Ratio(p, 1) for p in (2, 3, 4)], lr)
+    assert [part.convolved.shape[-1] for part in parts] == [8, 12, 16]
     assert rows == [27 * (4 + 9 + 16)] * 2

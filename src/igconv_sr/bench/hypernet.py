@@ -60,10 +60,11 @@ def share_of_step(model: str, patches: int = 2, side: int = 48) -> Comparison:
     net = build(model, "igconv_plus")
     upsampler = net.upsampler
     assert isinstance(upsampler, IGConv)
+    ratios = [nearest_ratio(scale) for scale in net.scales]
     lr = torch.rand(patches * len(net.scales), 3, side, side)
 
     def kernels() -> Sequence[Tensor]:
-        return with_gradients(upsampler.kernels(net.scales), list(upsampler.parameters()))
+        return with_gradients(upsampler.kernels(ratios), list(upsampler.parameters()))
 
     def step() -> Sequence[Tensor]:
         images = net.forward_mixed(lr, [(scale, patches) for scale in net.scales])

@@ -27,7 +27,8 @@ class Encoder(nn.Module, ABC):
             where it is ``size_multiple``.
         rgb_mean: Subtracted from the input and added back to the output, or None.
         prefers_channels_last: Whether a GPU trains it faster in half precision with channels last; need not exist.
-        add_mean: Need not exist; what SRNet has the upsampler apply to its main branch (RCAN learns its mean shift).
+        add_mean: Need not exist; a module that SRNet applies to the image convolved from the features, before the
+            resampled LR image is added, for an encoder that shifts the mean itself (RCAN).
     """
 
     out_channels: int

@@ -4,7 +4,7 @@ Groups of residual blocks, skips at every level, and in each block a gate per ch
 from the channel means of the whole image.
 
 The released models do not only shift the mean: their two shifts are 1×1 convolutions that were trained with the
-rest, 24 parameters. ``sub_mean`` is part of the encoder; ``add_mean`` belongs behind the main branch of the upsampler,
+rest, 24 parameters. ``sub_mean`` is the encoder's first layer; ``add_mean`` belongs behind the upsampler's convolution,
 before IGSample's image is added, where SRNet applies it.
 
 Legend: B batch, C feature channels, H and W height and width of the low-resolution image.

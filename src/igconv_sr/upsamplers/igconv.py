@@ -17,42 +17,27 @@ from torch import Tensor, nn
 
 from igconv_sr.errors import InputError
 from igconv_sr.functional.dihedral import mean_of_copies
-from igconv_sr.functional.paired_size import output_length
 from igconv_sr.scale import Ratio, Scale, nearest_ratio
-from igconv_sr.upsamplers.base import Upsampler
+from igconv_sr.upsamplers.base import Branches, Upsampler
 from igconv_sr.upsamplers.hypernet import HyperNetwork, sub_pixels
 from igconv_sr.upsamplers.igsample import resample, sampling_hypernetwork
 from igconv_sr.upsamplers.polyphase import polyphase
-from igconv_sr.upsamplers.scales import scale_key
+from igconv_sr.upsamplers.scales import weights_name
 
 
-def upsample(features: Tensor, kernel: Tensor, scale: Ratio, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
-    """Convolution and depth-to-space, plus the resampled LR image where the kernel holds its maps.
+def convolve_and_resample(features: Tensor, kernel: Tensor, ratio: Ratio, lr: Tensor) -> Branches:
+    """Convolution and depth-to-space, and the resampled LR image where the kernel holds its maps.
 
     Args:
         features: (B,C,H,W).
         kernel: (3·p·p,C,k,k), or (15·p·p,C,k,k) with the kernel of IGSample behind.
-        scale: r = p/q.
+        ratio: r = p/q.
         lr: (B,3,H,W), the LR image that IGSample resamples.
-        recolour: Applied to the image of the convolution alone (RCAN's learned mean shift).
-
-    Returns:
-        (B,3,r·H,r·W).
     """
-    colours = 3 * scale.p**2
-    main, maps = polyphase(features, kernel, scale).tensor_split((colours,), dim=1)
-    image = F.pixel_shuffle(main, scale.p)
-    if recolour is not None:
-        image = recolour(image)
-    if kernel.shape[0] > colours:
-        image = image + resample(lr, maps, scale)
-    return image if scale.q == 1 else _crop(image, *(output_length(size, scale) for size in lr.shape[-2:]))
-
-
-def _crop(image: Tensor, rows: int, columns: int) -> Tensor:
-    """The upper left part. It is copied: whether a view is contiguous would make an export depend on sizes."""
-    image = image.index_select(-2, torch.arange(rows, device=image.device))
-    return image.index_select(-1, torch.arange(columns, device=image.device))
+    colours = 3 * ratio.p**2
+    main, maps = polyphase(features, kernel, ratio).tensor_split((colours,), dim=1)
+    convolved = F.pixel_shuffle(main, ratio.p)
+    return Branches(convolved, resample(lr, maps, ratio) if kernel.shape[0] > colours else None)
 
 
 class IGConv(Upsampler):
@@ -116,11 +101,10 @@ class IGConv(Upsampler):
         Raises:
             InputError: If ``scale`` is not a number from 1 to 64.
         """
-        return self.kernels([scale])[0]
+        return self.kernels([nearest_ratio(scale)])[0]
 
-    def kernels(self, scales: Sequence[Scale]) -> list[Tensor]:
+    def kernels(self, ratios: Sequence[Ratio]) -> list[Tensor]:
         """As :meth:`kernel` of several scales, which go through each hyper-network together."""
-        ratios = [nearest_ratio(scale) for scale in scales]
         points = self.points if ratios == self.ratios else sub_pixels(ratios).to(self.points)
         networks = [net for net in (self.hypernet, self.sample_hypernet) if net is not None]
         # Channels O-major, as depth-to-space expects.
@@ -133,25 +117,22 @@ class IGConv(Upsampler):
         shape = (-1, self.in_channels, self.kernel_size, self.kernel_size)
         return [part.reshape(shape) for part in parts]
 
-    def forward(self, features: Tensor, scale: Scale, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
-        """Maps features (B,C,H,W) and the LR image (B,3,H,W) to (B,3,r·H,r·W)."""
-        return upsample(features, self.kernel(scale), nearest_ratio(scale), lr, recolour)
+    def branches(self, features: Tensor, ratio: Ratio, lr: Tensor) -> Branches:
+        """As the base has it."""
+        return self.mixed_branches([features], [ratio], [lr])[0]
 
-    def forward_mixed(
-        self,
-        features: Sequence[Tensor],
-        scales: Sequence[Scale],
-        lr: Sequence[Tensor],
-        recolour: nn.Module | None = None,
-    ) -> list[Tensor]:
+    def mixed_branches(
+        self, features: Sequence[Tensor], ratios: Sequence[Ratio], lr: Sequence[Tensor]
+    ) -> list[Branches]:
         """As the base has it, all kernels generated together."""
-        groups = zip(features, self.kernels(scales), map(nearest_ratio, scales), lr, strict=True)
-        return [upsample(*group, recolour) for group in groups]
+        groups = zip(features, self.kernels(ratios), ratios, lr, strict=True)
+        return [convolve_and_resample(*group) for group in groups]
 
     @torch.no_grad()
     def fold(self, scales: Sequence[Scale]) -> "FoldedIGConv":
         """The same function at the given scales, with the kernels as plain weights, for inference."""
-        return FoldedIGConv({scale_key(scale): self.kernel(scale) for scale in scales})
+        ratios = [nearest_ratio(scale) for scale in scales]
+        return FoldedIGConv({str(ratio): self.kernels([ratio])[0] for ratio in ratios})
 
 
 class FoldedIGConv(Upsampler):
@@ -169,14 +150,14 @@ class FoldedIGConv(Upsampler):
             {key: nn.Parameter(kernel, requires_grad=False) for key, kernel in kernels.items()}
         )
 
-    def forward(self, features: Tensor, scale: Scale, lr: Tensor, recolour: nn.Module | None = None) -> Tensor:
-        """Maps features (B,C,H,W) and the LR image (B,3,H,W) to (B,3,r·H,r·W).
+    def branches(self, features: Tensor, ratio: Ratio, lr: Tensor) -> Branches:
+        """As the base has it.
 
         Raises:
-            InputError: If the module was not folded for ``scale``.
+            InputError: If the module was not folded for the scale.
         """
-        kernel = self.kernels[scale_key(scale, self.kernels)]
-        return upsample(features, kernel, nearest_ratio(scale), lr, recolour)
+        kernel = self.kernels[weights_name(ratio, self.kernels)]
+        return convolve_and_resample(features, kernel, ratio, lr)
 
     def fold(self, scales: Sequence[Scale]) -> "FoldedIGConv":
         """A copy that keeps the given scales only.
@@ -184,5 +165,5 @@ class FoldedIGConv(Upsampler):
         Raises:
             InputError: If the module was not folded for one of them.
         """
-        keys = [scale_key(scale, self.kernels) for scale in scales]
+        keys = [weights_name(nearest_ratio(scale), self.kernels) for scale in scales]
         return FoldedIGConv({key: self.kernels[key].detach().clone() for key in keys})

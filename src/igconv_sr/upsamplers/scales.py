@@ -3,28 +3,27 @@
 from collections.abc import Iterable
 
 from igconv_sr.errors import InputError
-from igconv_sr.scale import Scale, nearest_ratio
+from igconv_sr.scale import Ratio
 
 
-def scale_key(scale: Scale, available: Iterable[str] | None = None) -> str:
+def weights_name(ratio: Ratio, available: Iterable[str]) -> str:
     """The name of a scale's weights: its fraction, ``"3"`` or ``"5/2"`` (a name of a parameter holds no dot).
 
     Args:
-        scale: r.
-        available: The names that there are; None where any will do.
+        ratio: r = p/q.
+        available: The names that there are.
 
     Raises:
-        InputError: If the scale is no number from 1 to 64, or there are no weights for it.
+        InputError: If there are no weights for the scale.
 
     Example:
-        >>> scale_key(3), scale_key(2.5)
-        ('3', '5/2')
+        >>> weights_name(Ratio(5, 2), ["2", "5/2"])
+        '5/2'
     """
-    key = str(nearest_ratio(scale))
-    if available is not None and key not in (names := list(available)):
-        held = ", ".join(f"×{name}" for name in names)
-        raise InputError(f"this model has no weights for ×{key}, only for {held}")
-    return key
+    name, names = str(ratio), list(available)
+    if name not in names:
+        raise InputError(f"this model has no weights for ×{name}, only for {', '.join(f'×{held}' for held in names)}")
+    return name
 
 
 def whole_scale(scale: object) -> int:

@@ -12,9 +12,9 @@ from typing import Self
 
 from torch import Tensor, nn
 
-from igconv_sr.scale import Scale
-from igconv_sr.upsamplers.base import Upsampler
-from igconv_sr.upsamplers.scales import scale_key, whole_scale
+from igconv_sr.scale import Ratio, Scale, nearest_ratio
+from igconv_sr.upsamplers.base import Branches, Upsampler
+from igconv_sr.upsamplers.scales import weights_name, whole_scale
 
 
 class PerScaleHeads(Upsampler):
@@ -28,22 +28,15 @@ class PerScaleHeads(Upsampler):
 
     def __init__(self, heads: Mapping[int, nn.Module]) -> None:
         super().__init__()
-        self.heads = nn.ModuleDict({scale_key(scale): head for scale, head in heads.items()})
+        self.heads = nn.ModuleDict({str(nearest_ratio(scale)): head for scale, head in heads.items()})
 
-    def forward(
-        self,
-        features: Tensor,
-        scale: Scale,
-        lr: Tensor,  # noqa: ARG002 (the seam)
-        recolour: nn.Module | None = None,
-    ) -> Tensor:
-        """Maps features (B,C,H,W) to (B,3,r·H,r·W); the LR image is not used.
+    def branches(self, features: Tensor, ratio: Ratio, lr: Tensor) -> Branches:  # noqa: ARG002 (the seam)
+        """Maps features (B,C,H,W) to the one branch (B,3,r·H,r·W); the LR image is not used.
 
         Raises:
-            InputError: If there is no head for ``scale``.
+            InputError: If there is no head for the scale.
         """
-        out: Tensor = self.heads[scale_key(scale, self.heads)](features)
-        return out if recolour is None else recolour(out)
+        return Branches(self.heads[weights_name(ratio, self.heads)](features))
 
     def fold(self, scales: Sequence[Scale]) -> Self:
         """A copy that keeps the given scales only; the heads are plain weights already.
@@ -51,7 +44,7 @@ class PerScaleHeads(Upsampler):
         Raises:
             InputError: If there is no head for one of them.
         """
-        keys = [scale_key(scale, self.heads) for scale in scales]
+        keys = [weights_name(nearest_ratio(scale), self.heads) for scale in scales]
         folded = copy.deepcopy(self)
         folded.heads = nn.ModuleDict({key: folded.heads[key] for key in keys})
         return folded.requires_grad_(False)
