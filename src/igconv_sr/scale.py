@@ -15,10 +15,10 @@ from typing import NamedTuple
 from igconv_sr.errors import InputError
 
 Scale = float | Fraction
-"""Also an integer."""
+"""A scale; integers are floats to a type checker."""
 
 LARGEST = 64
-"""Of scales, and of p."""
+"""The largest scale, and the largest p."""
 
 _ROUNDING = 1e-9
 """A float this near to a fraction stands for it: 7/3 is no float."""
@@ -106,7 +106,7 @@ def nearest_ratio(scale: Scale) -> Ratio:
 
 
 def exact_ratio(scale: Scale) -> Ratio:
-    """As :func:`nearest_ratio`, of the scale itself where it is no such fraction: with p and q of any size."""
+    """The scale itself as p/q in lowest terms, with p and q of any size, where it is none of :func:`nearest_ratio`'s fractions."""
     nearest = nearest_ratio(scale)
     return nearest if is_fraction(scale) else Ratio(*Fraction(scale).as_integer_ratio())
 

@@ -14,7 +14,7 @@ from igconv_sr.super_resolver import SuperResolver
 
 
 class Served(NamedTuple):
-    """Which scales a model serves.
+    """The scales that a model serves, of those asked for.
 
     Attributes:
         scales: Those that it serves.

@@ -19,7 +19,7 @@ SHARE_MODELS = ("edsr_small", "edsr_baseline", "smfanet_small", "smfanet", "plks
 
 
 def hypernet() -> list[Comparison]:
-    """At the widths of the smaller encoders and of the transformers."""
+    """Compares hyper-networks at the widths of the smaller encoders and of the transformers."""
     return [hypernet_against_products(channels) for channels in (64, 180)]
 
 
@@ -43,7 +43,7 @@ def hypernet_against_products(
 
 
 def _products(x: Tensor, weights: Sequence[Tensor]) -> Sequence[Tensor]:
-    """Of an MLP without biases and activations: three products for each layer."""
+    """The products of an MLP without biases and activations: three for each layer."""
     activations = [x]
     for weight in weights:
         activations.append(activations[-1] @ weight)

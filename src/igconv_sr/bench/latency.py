@@ -25,7 +25,7 @@ class UpsamplerCost(NamedTuple):
 
 
 def upsampler_costs(rounds: int, height: int = 360, width: int = 640) -> list[UpsamplerCost]:
-    """From C=64 features to ×2, all upsamplers in turns."""
+    """Measures all upsamplers in turns, from C=64 features to ×2."""
     folded = {name: build(MODEL, name).upsampler.fold([2]) for name in UPSAMPLERS}
     features, lr = torch.rand(1, 64, height, width), torch.rand(1, 3, height, width)
 

@@ -19,7 +19,7 @@ from igconv_sr.measure.process_memory import peak_bytes_of_processes
 from igconv_sr.pictures.decoding import read_rgb
 
 _STRIDE = 64
-"""Of the pixels that both sides hand back, for the tests to compare."""
+"""Stride of the pixels that both sides hand back, for the tests to compare."""
 
 
 def store() -> list[Comparison]:

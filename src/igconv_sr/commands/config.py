@@ -1,4 +1,4 @@
-"""Where the configuration lies, and what is settled before Hydra reads the command line."""
+"""The folder of the configuration, and what is settled before Hydra reads the command line."""
 
 import os
 import re
@@ -21,7 +21,7 @@ RUN_VARIABLE = "IGCONV_SR_RUN"
 OUTPUTS = Path("outputs")
 
 OVERRIDES = Path(".hydra", "overrides.yaml")
-"""In a run's folder: the options that it was started with."""
+"""File in a run's folder: the options that it was started with."""
 
 OmegaConf.register_new_resolver("multiply", lambda a, b: a * b)  # steps of a training as a multiple of others
 
@@ -32,7 +32,7 @@ def name_run() -> None:
 
 
 def train_arguments(arguments: Sequence[str]) -> list[str]:
-    """For ``ckpt_path=last`` finds the run to continue and adds the options it was started with.
+    """Finds, for ``ckpt_path=last``, the run to continue and adds the options it was started with.
 
     Options given now win over those of the run.
 

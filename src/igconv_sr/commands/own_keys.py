@@ -60,4 +60,4 @@ OWN_KEYS: dict[str, dict[str, Any]] = {
         **_FOLDER,
     },
 }
-"""Per command, by key."""
+"""The declared types, by command and key."""

@@ -11,7 +11,7 @@ from igconv_sr.errors import InputError
 from igconv_sr.system.files import replacing
 
 _LONGEST_TITLE = 128
-"""Of W&B."""
+"""Characters that W&B allows a title."""
 
 
 def main(arguments: Sequence[str]) -> None:

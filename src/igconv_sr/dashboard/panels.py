@@ -12,7 +12,7 @@ from igconv_sr.runs.files import read_yaml
 from igconv_sr.runs.logged_names import CROPS, RESULTS, STEP, benchmark_score, cost_name, valid_images, valid_score
 
 _WIDTH = 24
-"""Of W&B's grid, whatever the width of the window."""
+"""Columns of W&B's grid, whatever the width of the window."""
 
 _MOST_RUNS = 100
 """Lines or bars of a panel; W&B's own limit of 10 would leave out part of an ablation unsaid."""
@@ -102,7 +102,7 @@ def table_panels() -> list[PanelTypes]:
 
 
 def _place(number: int, per_row: int, height: int = 10) -> wr.Layout:
-    """Of a panel by its number, with at most three in a row."""
+    """The place of a panel by its number, with at most three in a row."""
     columns = min(per_row, 3)
     row, column = divmod(number, columns)
     width = _WIDTH // columns

@@ -48,7 +48,7 @@ def _check_runs(api: wandb.Api, report: wr.Report, group: str | None) -> None:
 
 
 def _known_id(api: wandb.Api, report: wr.Report) -> str:
-    """Of the report with this title; empty if there is none.
+    """The id of the report with this title; empty if there is none.
 
     All reports are looked through: the server's own filter knows internal names, not titles.
     """

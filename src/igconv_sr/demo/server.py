@@ -96,6 +96,6 @@ class _Handler(LocalHandler):
 
 
 def _as_json(enlarged: Enlarged) -> str:
-    """In ASCII, as headers are."""
+    """What a response says of a picture, as JSON in ASCII, which headers have to be in."""
     sizes = {name: [size[1], size[0]] for name, size in (("before", enlarged.before), ("after", enlarged.after))}
     return json.dumps({**sizes, "seconds": round(enlarged.seconds, 2), "remarks": enlarged.remarks})

@@ -71,7 +71,7 @@ def save_picture(rows: Sequence[PictureRow], path: Path) -> None:
 
 
 class Square(NamedTuple):
-    """Where a cut-out lies.
+    """The place of a cut-out.
 
     Attributes:
         top: First row.

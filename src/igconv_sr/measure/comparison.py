@@ -14,7 +14,7 @@ Side = Callable[[], Sequence[Tensor]]
 """One call of what is measured; returns outputs and gradients, for the tests to compare."""
 
 _FAST = 0.5
-"""Of calls that take fewer seconds, each round takes the best of three."""
+"""Seconds: of calls that take fewer seconds, each round takes the best of three."""
 
 
 @dataclass(frozen=True)

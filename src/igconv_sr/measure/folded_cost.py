@@ -18,7 +18,7 @@ _MOST_REPEATS = 100
 
 
 class Cost(NamedTuple):
-    """Of one model at one scale.
+    """What one model costs at one scale.
 
     Attributes:
         params: Of the model for all its scales, as stored.

@@ -8,8 +8,7 @@ from pathlib import Path
 
 
 def peak_bytes_of_processes(call: Callable[[], object]) -> int:
-    """As :func:`igconv_sr.system.peak_memory.peak_bytes`, of this process and those that it starts, as the system
-    counts them.
+    """The most memory in bytes, beyond what is held before, that this process and those that it starts hold at once.
 
     Pages that several of them share count once (proportional set size); the page cache does not count. Looked up every
     few milliseconds, one process after the other: while they start, shared pages may count twice.

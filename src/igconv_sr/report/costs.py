@@ -105,7 +105,7 @@ def is_of(row: Row, variant: Variant) -> bool:
 
 
 def setting_of(row: Row) -> Setting:
-    """Where a row of efficiency.csv was measured."""
+    """The setting in which a row of efficiency.csv was measured."""
     return Setting(*(row[name] for name in Setting._fields))
 
 

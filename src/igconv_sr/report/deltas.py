@@ -112,7 +112,7 @@ def _images(scored: Scored, seed: str, place: BenchmarkAtScale) -> dict[ImageKey
 
 
 def _mean(scored: Scored, seeds: Sequence[str], place: BenchmarkAtScale, protocol: str) -> RunTable:
-    """Per image the means over the seeds.
+    """Means over the seeds, per image.
 
     Raises:
         InputError: If there is no seed, or an image that only some of the seeds have.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Heading(NamedTuple):
-    """Of a column.
+    """The heading of a column.
 
     Attributes:
         name: Of the column.
@@ -34,7 +34,7 @@ class Mark(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """Of a table.
+    """A cell of a table.
 
     Attributes:
         text: As shown.

@@ -39,7 +39,7 @@ _LEGEND_WIDTH = 52
 
 
 class Point(NamedTuple):
-    """Of a scatter.
+    """A point of a scatter.
 
     Attributes:
         label: In the legend.
@@ -55,7 +55,7 @@ class Point(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """Of one run.
+    """The curve of one run.
 
     Attributes:
         label: In the legend, where curves of the same label stand once.
@@ -69,7 +69,7 @@ class Curve(NamedTuple):
 
 
 class Band(NamedTuple):
-    """Of trainings of several lengths.
+    """What the seeds of an arm reached in trainings of several lengths.
 
     Attributes:
         label: In the legend.

@@ -109,7 +109,7 @@ def _cell(family: Family, column: Column, rank: int, deltas: Sequence[Delta]) ->
 
 
 def _difference(variant: Variant, column: Column, deltas: Sequence[Delta]) -> str:
-    """To the SPConv model of the scale trained with L1 alone, as the paper trains them."""
+    """The difference to the SPConv model of the scale trained with L1 alone, as the paper trains them."""
     for delta in deltas:
         reference = delta.reference
         if delta.variant != variant or reference.steps != variant.steps or not is_reference(reference):

@@ -168,7 +168,7 @@ def _scales_then_loss(column: str) -> tuple[bool, float, str]:
 
 
 class Gallery(NamedTuple):
-    """Of what cut-outs are shown.
+    """The models whose cut-outs are shown.
 
     Attributes:
         rows: Variants of one encoder, training data and protocol.

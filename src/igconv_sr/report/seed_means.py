@@ -32,7 +32,7 @@ class Column(NamedTuple):
 
     @property
     def order(self) -> tuple[float, int, str, int]:
-        """By scale, then the benchmarks in the order of the literature."""
+        """A key for sorting: the scale, then the benchmarks in the order of the literature."""
         place = _BENCHMARKS.index(self.benchmark) if self.benchmark in _BENCHMARKS else len(_BENCHMARKS)
         return self.scale, place, self.benchmark, self.images
 
@@ -86,7 +86,7 @@ class Scored:
 
 
 Scores = Mapping[str, Mapping[Variant, Scored]]
-"""By protocol and variant."""
+"""What was scored, by protocol and variant."""
 
 
 def gather(runs: Runs) -> dict[str, dict[Variant, Scored]]:
@@ -158,7 +158,7 @@ def measures_of(scored: Iterable[Scored], columns: Iterable[Column]) -> list[str
 
 
 def shown(value: float, measure: str) -> str:
-    """As tables show it: two decimals of dB, four of the others."""
+    """A value as tables show it: two decimals of dB, four of the others."""
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     return f"{value:.2f}" if measure.startswith("psnr") else f"{value:.4f}"

@@ -92,7 +92,7 @@ class Variant:
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """For sorting: encoders by name, upsamplers from the plainest on."""
+        """A key for sorting: encoders by name, upsamplers from the plainest on."""
         known = self.upsampler in _UPSAMPLERS
         place = _UPSAMPLERS.index(self.upsampler) if known else len(_UPSAMPLERS)
         return (self.model, place, self.upsampler, self.scales, self.steps, self.params, self.settings or (), self.mark)

@@ -9,7 +9,7 @@ STEP = "trainer/global_step"
 """Lightning's name of the horizontal axis of all curves."""
 
 LOSS = "train/loss"
-"""Of a training batch, all terms together."""
+"""The loss of a training batch, all terms together."""
 
 STEP_RATE = "train/steps_per_second"
 

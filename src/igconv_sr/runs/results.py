@@ -65,11 +65,11 @@ WEIGHTS_OF = "weights_of"
 
 COLUMNS = (*_MODEL, "benchmark", "scale", "images", *MEASURES, *_ORIGIN)
 FILE_COLUMNS = ("hr_file", "lr_file")
-"""Where the image was read: enough to compute it again."""
+"""Columns that say where an image was read: enough to compute it again."""
 
 IMAGE_START = ("benchmark", "image", "scale", *MEASURES, "ssim_rgb")
 IMAGE_END = ("protocol", *_MODEL, "checkpoint", "commit", *FILE_COLUMNS)
-"""Around the perceptual measures."""
+"""Columns before and behind the perceptual measures."""
 
 IMAGE_COLUMNS = tuple(name for name in (*IMAGE_START, *IMAGE_END) if name not in MORE_MEASURES)
 

@@ -46,7 +46,7 @@ class Training:
 
     @property
     def hash(self) -> str:
-        """Of the cell, or what it would be for such a cell."""
+        """The hash of the cell, or what it would be for such a cell."""
         return str(self.cell["hash"]) if "hash" in self.cell else cell_hash(self.config)
 
     @property

@@ -103,12 +103,12 @@ class _Groups(nn.Module):
         self.net, self.loss, self.groups = net, loss, groups
 
     def forward(self, lr: Tensor, *hr: Tensor) -> tuple[Tensor, ...]:
-        """As :func:`_run`."""
+        """Runs the network and the loss on the tensors of a batch; see :func:`_run`."""
         return _run(self.net, self.loss, self.groups, lr, *hr)
 
 
 def _run(net: SRNet, loss: WeightedLoss, groups: Groups, lr: Tensor, *hr: Tensor) -> tuple[Tensor, ...]:
-    """From LR images and the HR images of each group to the loss of each image, all SR images and all terms."""
+    """Maps LR images and the HR images of each group to the loss of each image, all SR images and all terms."""
     images = net.forward_mixed(lr, groups)
     losses = [loss(sr, target) for sr, target in zip(images, hr, strict=True)]
     terms = [term.detach() for group in losses for term in group.terms.values()]

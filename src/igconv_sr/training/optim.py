@@ -15,7 +15,7 @@ from igconv_sr.errors import InputError
 from igconv_sr.network import SRNet
 
 _FROZEN = "frozen_steps"
-"""Of a group of the optimiser: for so many steps its rate is 0."""
+"""Key of a parameter group of the optimiser: the number of steps for which its rate is 0."""
 
 
 def optimizer_of(

@@ -14,7 +14,7 @@ from typing import Any, Self
 from igconv_sr.commands.config import RUN_VARIABLE
 
 ERROR_PREFIX = "igconv-sr: "
-"""In front of the one line that a command says about a mistake."""
+"""What stands in front of the one line that a command says about a mistake."""
 
 
 class TrainingProcess:

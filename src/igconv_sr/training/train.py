@@ -53,7 +53,7 @@ _OWN_SETTINGS = {
     "default_root_dir": "the folder is paths.output_dir",
     "accumulate_grad_batches": "it follows from data.global_batch_size and data.max_batch_per_device",
 }
-"""Of Lightning's trainer, but settled otherwise."""
+"""Keys of Lightning's trainer that are settled elsewhere, and where."""
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")

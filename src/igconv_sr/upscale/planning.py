@@ -20,7 +20,7 @@ STREAM = "-"
 
 _SUFFIXES = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif"}
 _SUFFIXES |= {".jp2", ".ppm", ".pgm", ".tga"}
-"""Of the files of a folder that are taken."""
+"""Suffixes of the files that are taken out of a folder."""
 
 _FORMAT_OF = {".png": "png", ".jpg": "jpg", ".jpeg": "jpg", ".webp": "webp"}
 

@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from igconv_sr.runs.step_record import StepRecord
 
 _SECONDS = 1.0
-"""Between two writings."""
+"""Time between two writings of the file."""
 
 
 class StepFile(Callback):

@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.optim.lr_scheduler import LambdaLR
 
 SETTINGS_KEY = "igconv_sr_settings"
-"""Where a checkpoint keeps what it was trained with."""
+"""The key under which a checkpoint keeps what it was trained with."""
 
 
 class TrainingSettings(Callback):
