@@ -106,7 +106,7 @@ def nearest_ratio(scale: Scale) -> Ratio:
 
 
 def exact_ratio(scale: Scale) -> Ratio:
-    """The scale itself as p/q in lowest terms, with p and q of any size, where it is none of :func:`nearest_ratio`'s fractions."""
+    """The scale itself in lowest terms, with p and q of any size, where it is none of :func:`nearest_ratio`'s."""
     nearest = nearest_ratio(scale)
     return nearest if is_fraction(scale) else Ratio(*Fraction(scale).as_integer_ratio())
 

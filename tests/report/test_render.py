@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from igconv_sr.report.document import Cell, Heading, Picture, Report, Section, Table
+from igconv_sr.report.document import Heading, Report, ReportFigure, Section, Table, TableCell
 from igconv_sr.report.figures import Curve
 from igconv_sr.report.found_runs import read_runs
 from igconv_sr.report.render import escaped, write_report
@@ -126,7 +126,7 @@ def test_markdown_has_every_number_and_figure_of_the_page(report: Report, built:
 
 
 def test_best_is_bold_and_second_underlined(tmp_path: Path) -> None:
-    rows = [[Cell("m"), Cell("30.10", 1), Cell("0.9", 2, "2 of 3 seeds")]]
+    rows = [[TableCell("m"), TableCell("30.10", 1), TableCell("0.9", 2, "2 of 3 seeds")]]
     table = Table("t", [Heading("model", number=False), Heading("PSNR", "Set5"), Heading("SSIM", "Set5")], rows)
     write_report(Report([], [Section("S", "s", tables=[table])]), tmp_path)
     page = (tmp_path / "index.html").read_text()
@@ -137,7 +137,7 @@ def test_best_is_bold_and_second_underlined(tmp_path: Path) -> None:
 
 
 def test_figures_of_a_former_report_go_and_other_files_stay(tmp_path: Path) -> None:
-    pictures = [Picture(name, "c", "a", b"png", b"pdf") for name in ("old", "kept")]
+    pictures = [ReportFigure(name, "c", "a", b"png", b"pdf") for name in ("old", "kept")]
     write_report(Report([], [Section("S", "s", pictures=pictures)]), tmp_path)
     (tmp_path / "figures" / "mine.png").write_bytes(b"mine")
     write_report(Report([], [Section("S", "s", pictures=pictures[1:])]), tmp_path)

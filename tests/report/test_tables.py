@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from igconv_sr.compare.differences import interval
-from igconv_sr.report.document import Cell, Report, Table
+from igconv_sr.report.document import Report, Table, TableCell
 from igconv_sr.report.found_runs import read_runs
 from igconv_sr.report.sections import Builder
 from igconv_sr.report.seed_means import ranks
@@ -29,7 +29,7 @@ def items(report: Report, section: str) -> str:
     return "\n".join(item for each in report.sections if each.anchor == section for item in each.items)
 
 
-def column(table: Table, name: str, group: str = "") -> dict[str, Cell]:
+def column(table: Table, name: str, group: str = "") -> dict[str, TableCell]:
     """The cells of a column by the names of their rows."""
     (number,) = (i for i, h in enumerate(table.headings) if h.name == name and h.group.startswith(group))
     return {f"{row[0].text} {row[0].note}".strip(): row[number] for row in table.rows}
@@ -123,7 +123,7 @@ def test_what_several_models_cost_is_added(sweep: Path) -> None:
     params, hours = column(table, "params in all"), column(table, "hours of training")
     igconv, spconv = sorted(params)
     assert (params[spconv].text, params[igconv].text) == ("900", "1,000")
-    assert (hours[spconv], hours[igconv].text) == (Cell("2", note="TPU"), "–")
+    assert (hours[spconv], hours[igconv].text) == (TableCell("2", note="TPU"), "–")
     means = [per_image(sweep / f"sp{s}-{seed}", "Set5", s, "psnr_y").mean() for s in (2, 3) for seed in (0, 1)]
     assert column(table, "PSNR Y", "Set5")[spconv].text == f"{np.mean(means):.2f}"
 

@@ -46,7 +46,7 @@ CASES = (
 PRECISIONS = ("32-true", "bf16-mixed")
 
 SMALL_PATCH = 16
-"""Side of the patches on a processor, where operations are counted and Python is timed; neither depends on the size of a patch."""
+"""Side of the patches on a processor, where operations are counted and Python is timed, whatever that side."""
 
 
 @dataclass

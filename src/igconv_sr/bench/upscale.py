@@ -17,8 +17,8 @@ from igconv_sr.inference.upscaler import Upscaler
 from igconv_sr.measure.comparison import Comparison
 from igconv_sr.measure.nets import build
 from igconv_sr.pictures.decoding import UInt8Image, read_rgb
-from igconv_sr.upscale.batch import Batch
-from igconv_sr.upscale.messages import Report
+from igconv_sr.upscale.batch import BatchUpscaling
+from igconv_sr.upscale.messages import Messages
 from igconv_sr.upscale.planning import plan
 
 _SCALE = 3
@@ -47,8 +47,8 @@ def folder_against_network(model: str, pictures: int, side: int) -> Comparison:
     def ours() -> Sequence[Tensor]:
         shutil.rmtree(target, ignore_errors=True)
         jobs = plan([str(source)], str(target), "x3", "png")
-        report = Report(len(jobs), to_stderr=False, quiet=True)
-        Batch(upscaler, Enlargement(Fraction(_SCALE)), report, overwrite=False).run(jobs)
+        messages = Messages(len(jobs), to_stderr=False, quiet=True)
+        BatchUpscaling(upscaler, Enlargement(Fraction(_SCALE)), messages, overwrite=False).run(jobs)
         return [torch.from_numpy(read_rgb(path)).float() for path in sorted(target.iterdir())[:2]]
 
     @torch.no_grad()

@@ -19,7 +19,7 @@ from igconv_sr.encoders.base import DIV2K_MEAN, Encoder
 from igconv_sr.layers.channel_attention import ChannelAttentionBlock
 from igconv_sr.layers.drop_path import DropPath, growing_rates
 from igconv_sr.layers.selective_scan import selective_scan
-from igconv_sr.layers.trunk import Blocks, ResidualGroup
+from igconv_sr.layers.trunk import Blocks, ResidualBlocks
 from igconv_sr.layers.windows import to_map, to_tokens
 
 _DIRECTIONS = 4
@@ -141,7 +141,7 @@ class MambaIR(Encoder):
         self.layers = nn.Sequential()
         for rates in growing_rates(drop_path_rate, depths):
             blocks = (StateSpaceBlock(embed_dim, d_state, mlp_ratio, compress_ratio, rate) for rate in rates)
-            self.layers.append(ResidualGroup(embed_dim, Blocks(blocks, checkpointing)))
+            self.layers.append(ResidualBlocks(embed_dim, Blocks(blocks, checkpointing)))
         self.norm = nn.LayerNorm(embed_dim)
         self.conv_after_body = nn.Conv2d(embed_dim, embed_dim, 3, padding=1)
 

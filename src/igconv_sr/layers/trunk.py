@@ -51,7 +51,7 @@ class Blocks(nn.Module):
         return x
 
 
-class ResidualGroup(nn.Module):
+class ResidualBlocks(nn.Module):
     """A group of blocks and a 3×3 convolution, added to the input (RSTB)."""
 
     def __init__(self, dim: int, residual_group: nn.Module) -> None:
@@ -76,7 +76,7 @@ class Trunk(nn.Module):
         super().__init__()
         self.conv_first = nn.Conv2d(3, dim, 3, padding=1)
         self.patch_embed = nn.ModuleDict({"norm": nn.LayerNorm(dim)})  # nested as in the authors' key names
-        self.layers = nn.ModuleList(ResidualGroup(dim, group) for group in groups)
+        self.layers = nn.ModuleList(ResidualBlocks(dim, group) for group in groups)
         self.norm = nn.LayerNorm(dim)
         self.conv_after_body = nn.Conv2d(dim, dim, 3, padding=1)
         self.apply(_initialise)

@@ -17,7 +17,7 @@ from igconv_sr.system.peak_memory import peak_bytes
 _MOST_REPEATS = 100
 
 
-class Cost(NamedTuple):
+class FoldedCost(NamedTuple):
     """What one model costs at one scale.
 
     Attributes:
@@ -43,7 +43,7 @@ def lr_size(height: int, width: int, scale: int) -> tuple[int, int]:
 
 
 @torch.no_grad()
-def measure_cost(net: SRNet, scale: int, size: tuple[int, int], device: torch.device, seconds: float) -> Cost:
+def measure_cost(net: SRNet, scale: int, size: tuple[int, int], device: torch.device, seconds: float) -> FoldedCost:
     """Counts and times.
 
     Args:
@@ -73,8 +73,8 @@ def measure_cost(net: SRNet, scale: int, size: tuple[int, int], device: torch.de
         # On a CPU a first pass of seconds took 0 to 18 % longer than later ones; a GPU's first pass never counts.
         times = first if device.type == "cpu" and first[0] > seconds else time_passes(run, seconds - first[0])
     except torch.OutOfMemoryError:
-        return Cost(params, folded_params, macs, None, None, 0)
-    return Cost(params, folded_params, macs, statistics.median(times), peak, len(times))
+        return FoldedCost(params, folded_params, macs, None, None, 0)
+    return FoldedCost(params, folded_params, macs, statistics.median(times), peak, len(times))
 
 
 def time_passes(run: Callable[[], object], seconds: float) -> list[float]:

@@ -17,7 +17,7 @@ from igconv_sr.evaluation.side_by_side import square_with_most
 from igconv_sr.inference.settings import Inference
 from igconv_sr.metrics import find_protocol
 from igconv_sr.network import Bicubic
-from igconv_sr.report.document import Picture
+from igconv_sr.report.document import ReportFigure
 from igconv_sr.report.figures import draw_gallery, picture
 from igconv_sr.report.seed_means import Scored, shown
 from igconv_sr.report.variants import Labels, Variant
@@ -81,7 +81,7 @@ def _by_image(rows: Mapping[Variant, Scored]) -> dict[ImageKey, dict[Variant, Ro
     return found
 
 
-def draw_crops(candidate: Candidate, protocol: str, name: str, labels: Labels) -> Picture:
+def draw_crops(candidate: Candidate, protocol: str, name: str, labels: Labels) -> ReportFigure:
     """Computes the image again by every model and shows where they differ most.
 
     Args:

@@ -33,7 +33,7 @@ class Mark(NamedTuple):
     figure: str = ""
 
 
-class Cell(NamedTuple):
+class TableCell(NamedTuple):
     """A cell of a table.
 
     Attributes:
@@ -63,7 +63,7 @@ class Table:
 
     title: str
     headings: Sequence[Heading]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Sequence[TableCell]]
     note: str = ""
     anchor: str = ""
 
@@ -80,7 +80,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReportFigure:
     """A figure, as ``figures/NAME.png`` and ``figures/NAME.pdf``.
 
     Attributes:
@@ -121,7 +121,7 @@ class Section:
     anchor: str
     text: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
+    pictures: list[ReportFigure] = field(default_factory=list)
     items: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -141,6 +141,6 @@ class Report:
     sections: Sequence[Section]
 
     @property
-    def pictures(self) -> list[Picture]:
+    def pictures(self) -> list[ReportFigure]:
         """All figures."""
         return [picture for section in self.sections for picture in section.pictures]

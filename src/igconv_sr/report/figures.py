@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 from PIL import Image
 
-from igconv_sr.report.document import Mark, Picture
+from igconv_sr.report.document import Mark, ReportFigure
 
 # Okabe and Ito's colours without yellow, which is faint on white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
@@ -232,7 +232,7 @@ def wrapped(label: str, width: int) -> str:
     return "\n".join(textwrap.wrap(label.replace("$", r"\$").lstrip("_"), width))
 
 
-def picture(figure: Figure, name: str, caption: str, alt: str, **more: Any) -> Picture:
+def picture(figure: Figure, name: str, caption: str, alt: str, **more: Any) -> ReportFigure:
     """Writes a figure into memory as PNG and PDF; neither holds a time.
 
     Args:
@@ -240,9 +240,9 @@ def picture(figure: Figure, name: str, caption: str, alt: str, **more: Any) -> P
         name: Of its files.
         caption: What it shows.
         alt: What it shows, for those who cannot see it.
-        **more: Further attributes of :class:`igconv_sr.report.document.Picture`.
+        **more: Further attributes of :class:`igconv_sr.report.document.ReportFigure`.
     """
-    return Picture(name, caption, alt, png_of(figure), _saved(figure, "pdf", "CreationDate"), **more)
+    return ReportFigure(name, caption, alt, png_of(figure), _saved(figure, "pdf", "CreationDate"), **more)
 
 
 def png_of(figure: Figure) -> bytes:

@@ -15,7 +15,7 @@ from igconv_sr.report.arms import (
 )
 from igconv_sr.report.costs import Family, families
 from igconv_sr.report.deltas import Delta, is_reference
-from igconv_sr.report.document import Cell, Heading, Mark, Picture, Table
+from igconv_sr.report.document import Heading, Mark, ReportFigure, Table, TableCell
 from igconv_sr.report.overview_figure import arm_marks, table_of
 from igconv_sr.report.seed_means import Column, Scored, columns_of, ranks, shown
 from igconv_sr.report.tables import signed
@@ -34,7 +34,7 @@ NOTE = (
 
 
 def overview_tables(
-    rows: Rows, bicubic: Rows, deltas: Sequence[Delta], data: str, protocol: str, pictures: Sequence[Picture]
+    rows: Rows, bicubic: Rows, deltas: Sequence[Delta], data: str, protocol: str, pictures: Sequence[ReportFigure]
 ) -> Iterator[Table]:
     """A table laid out as in the paper, per encoder and number of steps, the longest trainings first.
 
@@ -67,7 +67,7 @@ def _table(
     headings += [Heading(f"×{column.scale:g}", f"{column.benchmark}, {column.images} images") for column in columns]
     headings += [Heading("params"), Heading("seeds")]
     body = [
-        [Cell("bicubic"), *(_plain(scored, column) for column in columns), Cell("0"), Cell("–")]
+        [TableCell("bicubic"), *(_plain(scored, column) for column in columns), TableCell("0"), TableCell("–")]
         for scored in bicubic.values()
     ]
     places = [_ranks(members, column) for column in columns]
@@ -75,7 +75,9 @@ def _table(
         cells = [_cell(family, column, places[i][number], deltas) for i, column in enumerate(columns)]
         seeds = max(len(scored.seeds) for _, scored in scored_rows(family))
         arm = arm_name(family)
-        body.append([Cell(arm, mark=marks.get(arm)), *cells, Cell(f"{family.params:,}"), Cell(str(seeds))])
+        body.append(
+            [TableCell(arm, mark=marks.get(arm)), *cells, TableCell(f"{family.params:,}"), TableCell(str(seeds))]
+        )
     return Table(title, headings, body, NOTE)
 
 
@@ -96,16 +98,16 @@ def _numbers(scored: Scored, column: Column) -> str:
     return " / ".join("–" if value is None else shown(value.mean, name) for name, value in values)
 
 
-def _plain(scored: Scored, column: Column) -> Cell:
-    return Cell(_numbers(scored, column) if column in scored.rows else "–")
+def _plain(scored: Scored, column: Column) -> TableCell:
+    return TableCell(_numbers(scored, column) if column in scored.rows else "–")
 
 
-def _cell(family: Family, column: Column, rank: int, deltas: Sequence[Delta]) -> Cell:
+def _cell(family: Family, column: Column, rank: int, deltas: Sequence[Delta]) -> TableCell:
     found = scored_at(family, column)
     if found is None:
-        return Cell("–")
+        return TableCell("–")
     variant, scored = found
-    return Cell(_numbers(scored, column), rank, "" if is_line(family) else _difference(variant, column, deltas))
+    return TableCell(_numbers(scored, column), rank, "" if is_line(family) else _difference(variant, column, deltas))
 
 
 def _difference(variant: Variant, column: Column, deltas: Sequence[Delta]) -> str:

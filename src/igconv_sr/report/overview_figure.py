@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from igconv_sr.report.arms import arm_key, arm_name, by_encoder, scored_at, scored_rows
 from igconv_sr.report.costs import Family, families
-from igconv_sr.report.document import Mark, Picture
+from igconv_sr.report.document import Mark, ReportFigure
 from igconv_sr.report.figures import Band, draw_bands, mark_of, picture, png_of, slug
 from igconv_sr.report.seed_means import Column, Scored, columns_of
 from igconv_sr.report.variants import Variant
 
 
-def overview_pictures(rows: Mapping[Variant, Scored], data: str, protocol: str, start: str) -> Iterator[Picture]:
+def overview_pictures(rows: Mapping[Variant, Scored], data: str, protocol: str, start: str) -> Iterator[ReportFigure]:
     """PSNR against the steps of all models together, per encoder and benchmark, where there are several lengths.
 
     Args:
@@ -46,7 +46,7 @@ def overview_pictures(rows: Mapping[Variant, Scored], data: str, protocol: str, 
             yield picture(wide, name, caption, f"{caption} Ends: {ends}", **more)
 
 
-def arm_marks(members: Sequence[Family], pictures: Sequence[Picture]) -> dict[str, Mark]:
+def arm_marks(members: Sequence[Family], pictures: Sequence[ReportFigure]) -> dict[str, Mark]:
     """What the points of the arms look like, by the names of the arms.
 
     Args:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from igconv_sr.errors import InputError
 from igconv_sr.report.costs import Family, Setting, families, setting_of
 from igconv_sr.report.crops import draw_crops, largest_spreads
-from igconv_sr.report.document import Cell, Heading, Picture, Table
+from igconv_sr.report.document import Heading, ReportFigure, Table, TableCell
 from igconv_sr.report.figures import Curve, Point, draw_curves, draw_scatter, mark_of, picture, slug
 from igconv_sr.report.seed_means import Scored, columns_of
 from igconv_sr.report.training_curves import read_curves
@@ -21,7 +21,7 @@ from igconv_sr.runs.trainings import Training
 Rows = Mapping[Variant, Scored]
 
 
-class Served(NamedTuple):
+class SameScales(NamedTuple):
     """Families that serve the same scales, trained on the same data.
 
     Attributes:
@@ -35,7 +35,7 @@ class Served(NamedTuple):
     benchmarks: Sequence[tuple[str, int]]
 
 
-def served(rows: Rows) -> Iterator[Served]:
+def of_same_scales(rows: Rows) -> Iterator[SameScales]:
     """What can be compared by cost."""
     groups: dict[tuple[int, ...], list[Family]] = {}
     for family in families(rows):
@@ -43,10 +43,10 @@ def served(rows: Rows) -> Iterator[Served]:
     for scales, members in sorted(groups.items()):
         columns = columns_of(rows[variant] for family in members for variant in family.members)
         benchmarks = list(dict.fromkeys((column.benchmark, column.images) for column in columns))
-        yield Served(scales, members, [b for b in benchmarks if any(f.psnr(*b) is not None for f in members)])
+        yield SameScales(scales, members, [b for b in benchmarks if any(f.psnr(*b) is not None for f in members)])
 
 
-def cost_table(group: Served, protocol: str, data: str, efficiency: Sequence[Row], labels: Labels) -> Table:
+def cost_table(group: SameScales, protocol: str, data: str, efficiency: Sequence[Row], labels: Labels) -> Table:
     """What each family costs and reaches."""
     settings = sorted({setting_of(row) for row in efficiency})
     headings = [Heading("model", number=False), Heading("models"), Heading("params in all")]
@@ -59,12 +59,12 @@ def cost_table(group: Served, protocol: str, data: str, efficiency: Sequence[Row
         quality = [family.psnr(*benchmark) for benchmark in group.benchmarks]
         rows.append(
             [
-                Cell(family.name_of.name, note="; ".join(labels.details(family.name_of))),
-                Cell(str(len(family.members)), note=f"{family.name_of.steps:,} steps each"),
-                Cell(f"{family.params:,}"),
-                Cell("–") if training is None else Cell(f"{training[1]:.3g}", note=training[0]),
-                *(Cell("–" if latency is None else f"{latency:.3g}") for latency in latencies),
-                *(Cell("–" if value is None else f"{value:.2f}") for value in quality),
+                TableCell(family.name_of.name, note="; ".join(labels.details(family.name_of))),
+                TableCell(str(len(family.members)), note=f"{family.name_of.steps:,} steps each"),
+                TableCell(f"{family.params:,}"),
+                TableCell("–") if training is None else TableCell(f"{training[1]:.3g}", note=training[0]),
+                *(TableCell("–" if latency is None else f"{latency:.3g}") for latency in latencies),
+                *(TableCell("–" if value is None else f"{value:.2f}") for value in quality),
             ]
         )
     note = (
@@ -78,7 +78,9 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
-def scatters(group: Served, where: str, start: str, efficiency: Sequence[Row], labels: Labels) -> Iterator[Picture]:
+def scatters(
+    group: SameScales, where: str, start: str, efficiency: Sequence[Row], labels: Labels
+) -> Iterator[ReportFigure]:
     """Quality against parameters, hours of training and latency, per encoder and benchmark."""
     for model in dict.fromkeys(family.name_of.model for family in group.families):
         members = [family for family in group.families if family.name_of.model == model]
@@ -94,7 +96,7 @@ def scatters(group: Served, where: str, start: str, efficiency: Sequence[Row], l
                 yield picture(figure, f"{start}-{slug(model)}-{slug(benchmark[0])}-{short}", caption, alt, table=start)
 
 
-def with_marks(table: Table, group: Served, start: str, pictures: Sequence[Picture]) -> Table:
+def with_marks(table: Table, group: SameScales, start: str, pictures: Sequence[ReportFigure]) -> Table:
     """The table of costs, its rows marked as their points are in the scatters."""
     rows, numbers = [], Counter[str]()
     for family, (name, *cells) in zip(group.families, table.rows, strict=True):
@@ -134,7 +136,9 @@ def _latency_on(efficiency: Sequence[Row], setting: Setting) -> Cost:
     return lambda family: family.latency(efficiency, setting)
 
 
-def training_curves(trainings: Mapping[str, Sequence[tuple[str, Training]]], skipped: list[str]) -> Iterator[Picture]:
+def training_curves(
+    trainings: Mapping[str, Sequence[tuple[str, Training]]], skipped: list[str]
+) -> Iterator[ReportFigure]:
     """Validation PSNR per scale and loss, per encoder and training data.
 
     Args:
@@ -183,7 +187,7 @@ class Gallery(NamedTuple):
     start: str
 
 
-def crops(gallery: Gallery, count: int, labels: Labels, skipped: list[str]) -> Iterator[Picture]:
+def crops(gallery: Gallery, count: int, labels: Labels, skipped: list[str]) -> Iterator[ReportFigure]:
     """Cut-outs of the images on which the variants of an encoder differ most.
 
     Args:

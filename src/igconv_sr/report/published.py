@@ -99,13 +99,13 @@ def match_published(rows: Mapping[Variant, Scored]) -> tuple[list[Match], dict[s
     for row in published_rows():
         for variant, scored in rows.items():
             measured = any(column.scale == row.scale for column in scored.rows)
-            if measured and _is_named(row, variant) and not differences(row, variant):
+            if measured and _is_named(row, variant) and not departures(row, variant):
                 matches.append(Match(row, variant, scored))
                 matched.add(variant)
     for variant in rows:
         if variant in matched:
             continue
-        reasons = [differences(row, variant) for row in published_rows() if _is_named(row, variant)]
+        reasons = [departures(row, variant) for row in published_rows() if _is_named(row, variant)]
         if reasons:
             fewest: list[str] = min(reasons, key=len)
             unlike.setdefault("; ".join(fewest), []).append(variant)
@@ -117,7 +117,7 @@ def _is_named(row: PublishedRow, variant: Variant) -> bool:
     return variant.model == recipe["model"] and variant.upsampler == _UPSAMPLERS[row.upsampler]
 
 
-def differences(row: PublishedRow, variant: Variant) -> list[str]:
+def departures(row: PublishedRow, variant: Variant) -> list[str]:
     """What keeps a measured variant from being the model of a published row, in words; empty if it is."""
     recipe = _recipes()[row.encoder]
     if not variant.upsampler:

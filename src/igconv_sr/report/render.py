@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from igconv_sr.report.document import Cell, Heading, Report
+from igconv_sr.report.document import Heading, Report, TableCell
 from igconv_sr.system.files import replacing
 
 PAGE = "index.html"
@@ -74,7 +74,7 @@ def escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
-def _marked(cell: Cell) -> str:
+def _marked(cell: TableCell) -> str:
     mark = f"{cell.mark.glyph} " if cell.mark else ""
     text = mark + {0: "{}", 1: "**{}**", 2: "<u>{}</u>"}[cell.rank].format(escaped(cell.text))
     return f"{text}<br>{escaped(cell.note)}" if cell.note else text

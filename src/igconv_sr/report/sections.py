@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from igconv_sr.report import plots
 from igconv_sr.report.costs import is_of
 from igconv_sr.report.deltas import Delta, find_deltas
-from igconv_sr.report.document import Cell, Heading, Report, Section, Table
+from igconv_sr.report.document import Heading, Report, Section, Table, TableCell
 from igconv_sr.report.found_runs import Runs
 from igconv_sr.report.overview import overview_tables, verdicts
 from igconv_sr.report.overview_figure import overview_pictures
@@ -162,7 +162,7 @@ class Builder:
         section = Section("Quality and cost", "cost", ["What it takes to serve all scales."])
         efficiency = self.runs.efficiency
         for number, (protocol, data, rows) in enumerate(self._groups(), start=1):
-            for group in plots.served(rows):
+            for group in plots.of_same_scales(rows):
                 if not group.benchmarks:
                     continue
                 where = f"trained on {data}, protocol {protocol}"
@@ -258,5 +258,5 @@ class Builder:
         return Section("Unfinished and failed", "unfinished", text, tables)
 
 
-def _cells(*texts: str) -> list[Cell]:
-    return [Cell(text) for text in texts]
+def _cells(*texts: str) -> list[TableCell]:
+    return [TableCell(text) for text in texts]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from igconv_sr.compare.differences import Difference
 from igconv_sr.report.deltas import Delta
-from igconv_sr.report.document import Cell, Heading, Table
+from igconv_sr.report.document import Heading, Table, TableCell
 from igconv_sr.report.published import Match
 from igconv_sr.report.seed_means import LOWER_IS_BETTER, Column, Scored, Value, columns_of, measures_of, ranks, shown
 from igconv_sr.report.variants import Labels, Variant, scales_in_words
@@ -22,14 +22,14 @@ _MOST_IN_ONE = 1
 """Benchmarks beside each other with both measures."""
 
 
-def value_cell(value: Value | None, measure: str, seeds: int, rank: int = 0) -> Cell:
+def value_cell(value: Value | None, measure: str, seeds: int, rank: int = 0) -> TableCell:
     """A measured number with its deviation, and the number of seeds where a row's others have another one."""
     if value is None:
-        return Cell("–")
+        return TableCell("–")
     notes = [] if value.deviation is None else [f"± {shown(value.deviation, measure)}"]
     if value.seeds != seeds:
         notes.append(f"{value.seeds} of {seeds} seeds")
-    return Cell(shown(value.mean, measure), rank, ", ".join(notes))
+    return TableCell(shown(value.mean, measure), rank, ", ".join(notes))
 
 
 def measured_tables(rows: Mapping[Variant, Scored], protocol: str, data: str, labels: Labels) -> list[Table]:
@@ -55,7 +55,7 @@ def _measured_table(
     present = {v: s for v, s in rows.items() if any(column in s.rows for column in columns)}
     competing = [variant for variant in present if variant.upsampler or not data]
     headings = [Heading("model", number=False)]
-    cells = {variant: [Cell(variant.name, note="; ".join(labels.details(variant)))] for variant in present}
+    cells = {variant: [TableCell(variant.name, note="; ".join(labels.details(variant)))] for variant in present}
     for column in columns:
         group = f"{column.benchmark}, {counted(column.images)}"
         for measure in measures_of(present.values(), [column]):
@@ -74,21 +74,21 @@ def _measured_table(
     return Table(title, headings, list(cells.values()))
 
 
-def _training_cells(variant: Variant, scored: Scored) -> list[Cell]:
+def _training_cells(variant: Variant, scored: Scored) -> list[TableCell]:
     if not variant.upsampler:
-        return [Cell("–"), Cell("–"), Cell("0"), Cell("–")]
+        return [TableCell("–"), TableCell("–"), TableCell("0"), TableCell("–")]
     return [
-        Cell(scales_in_words(variant.scales)),
-        Cell(f"{variant.steps:,}"),
-        Cell(f"{variant.params:,}"),
+        TableCell(scales_in_words(variant.scales)),
+        TableCell(f"{variant.steps:,}"),
+        TableCell(f"{variant.params:,}"),
         _seeds_cell(scored.seeds),
     ]
 
 
-def _seeds_cell(seeds: Sequence[str]) -> Cell:
+def _seeds_cell(seeds: Sequence[str]) -> TableCell:
     if not any(seeds):
-        return Cell("–")
-    return Cell(str(len(seeds)), note=f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}")
+        return TableCell("–")
+    return TableCell(str(len(seeds)), note=f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}")
 
 
 def published_tables(matches: Sequence[Match], protocol: str, labels: Labels) -> list[Table]:
@@ -121,7 +121,7 @@ def _published_table(
     title: str, columns: Sequence[Column], measures: Sequence[str], members: Sequence[Match], labels: Labels
 ) -> Table:
     headings = [Heading("model", number=False)]
-    rows = [[Cell(match.published.name, note="; ".join(labels.details(match.variant)))] for match in members]
+    rows = [[TableCell(match.published.name, note="; ".join(labels.details(match.variant)))] for match in members]
     for column in columns:
         for measure in measures:
             group = f"{column.benchmark}, {MEASURE_NAMES[measure]}"
@@ -132,9 +132,9 @@ def _published_table(
                 pair = match.published.values.get(column.benchmark)
                 theirs = None if pair is None else pair[PUBLISHED.index(measure)]
                 row += [
-                    Cell("–" if theirs is None else shown(theirs, measure)),
+                    TableCell("–" if theirs is None else shown(theirs, measure)),
                     value_cell(value, measure, len(match.scored.seeds), place),
-                    Cell("–" if theirs is None or value is None else signed(value.mean - theirs, measure)),
+                    TableCell("–" if theirs is None or value is None else signed(value.mean - theirs, measure)),
                 ]
     for row, match in zip(rows, members, strict=True):
         row.append(_seeds_cell(match.scored.seeds))
@@ -166,10 +166,10 @@ def _delta_table(reference: Variant, members: Sequence[Delta], protocol: str, la
         found = {(d.benchmark, d.images, d.measure): d for d in member.differences}
         rows.append(
             [
-                Cell(variant.name, note="; ".join(labels.details(variant))),
+                TableCell(variant.name, note="; ".join(labels.details(variant))),
                 *(_delta_cell(found.get(place), member.over_seeds.get((place[0], place[2]))) for place in places),
-                Cell(scales_in_words(variant.scales)),
-                Cell(f"{variant.steps:,}"),
+                TableCell(scales_in_words(variant.scales)),
+                TableCell(f"{variant.steps:,}"),
                 _seeds_cell(member.seeds),
             ]
         )
@@ -181,16 +181,16 @@ def _delta_table(reference: Variant, members: Sequence[Delta], protocol: str, la
     return Table(title, headings, rows, f"The {reference.upsampler} model: {details}.")
 
 
-def _delta_cell(difference: Difference | None, over_seeds: float | None) -> Cell:
+def _delta_cell(difference: Difference | None, over_seeds: float | None) -> TableCell:
     if difference is None:
-        return Cell("–")
+        return TableCell("–")
     measure = difference.measure
     if difference.low is None or difference.high is None:
-        return Cell(signed(difference.difference, measure), note="one image")
+        return TableCell(signed(difference.difference, measure), note="one image")
     note = f"{signed(difference.low, measure)} … {signed(difference.high, measure)}"
     if over_seeds is not None:
         note += f"; seeds ± {shown(over_seeds, measure)}"
-    return Cell(signed(difference.difference, measure), note=note)
+    return TableCell(signed(difference.difference, measure), note=note)
 
 
 def counted(images: int) -> str:

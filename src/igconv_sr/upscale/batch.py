@@ -23,7 +23,7 @@ from igconv_sr.pictures.png_writer import Pixels
 from igconv_sr.pictures.reading import Picture, read_picture, read_stream
 from igconv_sr.pictures.writing import blank, check_format, open_writer, resized
 from igconv_sr.system.files import replacing
-from igconv_sr.upscale.messages import Report
+from igconv_sr.upscale.messages import Messages
 from igconv_sr.upscale.planning import Job
 
 _READ_AHEAD = 2
@@ -46,18 +46,18 @@ class _Task:
     started: float
 
 
-class Batch:
+class BatchUpscaling:
     """Works through jobs; what fails is told at the end, and the rest is done.
 
     Args:
         upscaler: The engine.
         enlargement: What is asked for.
-        report: Is told what happens.
+        messages: Is told what happens.
         overwrite: Whether files that exist are replaced.
     """
 
-    def __init__(self, upscaler: Upscaler, enlargement: Enlargement, report: Report, overwrite: bool) -> None:
-        self.upscaler, self.enlargement, self.report, self.overwrite = upscaler, enlargement, report, overwrite
+    def __init__(self, upscaler: Upscaler, enlargement: Enlargement, messages: Messages, overwrite: bool) -> None:
+        self.upscaler, self.enlargement, self.messages, self.overwrite = upscaler, enlargement, messages, overwrite
         self._writing: deque[tuple[_Task, Future[None]]] = deque()
 
     def run(self, jobs: Sequence[Job]) -> None:
@@ -102,7 +102,7 @@ class Batch:
         pixels, (height, width) = torch.from_numpy(task.picture.pixels), task.size
         scale, _ = self.enlargement.of(*pixels.shape[:2])
         computed = self.upscaler.prepare(scale).scale
-        bands = (band.numpy() for band in self.upscaler.bands(pixels, scale, self.report.tile))
+        bands = (band.numpy() for band in self.upscaler.bands(pixels, scale, self.messages.tile))
         made = output_size(pixels.shape[0], pixels.shape[1], computed)
         if made == (height, width):
             yield from bands
@@ -155,14 +155,14 @@ class Batch:
                 remark = f" ({task.picture.remark})" if task.picture.remark else ""
                 seconds = time.perf_counter() - task.started
                 sizes = f"{before[1]}×{before[0]} to {after[1]}×{after[0]}"
-                self.report.done(f"{task.job.name}{remark}: {sizes} in {seconds:.1f} s, {target}")
+                self.messages.done(f"{task.job.name}{remark}: {sizes} in {seconds:.1f} s, {target}")
 
     @contextlib.contextmanager
     def _reporting(self, job: Job) -> Iterator[None]:
         try:
             yield
         except (InputError, OSError, MemoryError, RuntimeError) as error:
-            self.report.failed(_line(job.name, error))
+            self.messages.failed(_line(job.name, error))
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from rich.text import Text
 from igconv_sr.system.console import printable
 
 
-class Report:
+class Messages:
     """Lines and a progress bar.
 
     Args:

@@ -40,32 +40,32 @@ def main(arguments: Sequence[str]) -> None:
     from igconv_sr.inference.device import choose_device
     from igconv_sr.inference.upscaler import Upscaler
     from igconv_sr.system.console import quieten
-    from igconv_sr.upscale.batch import Batch
-    from igconv_sr.upscale.messages import Report
+    from igconv_sr.upscale.batch import BatchUpscaling
+    from igconv_sr.upscale.messages import Messages
     from igconv_sr.weights.checkpoint import load
 
     quieten()
     device = choose_device(options.device)
     default = default_weights(device.type)
     net = load(named or default.path)
-    with Report(len(jobs), to_stdout) as report:
+    with Messages(len(jobs), to_stdout) as messages:
         if named is None:
-            report.say(default.remark)
+            messages.say(default.remark)
         if there:
-            report.say(skipped)
+            messages.say(skipped)
         upscaler = Upscaler(
             net,
             device,
             options.tile,
             options.ensemble,
             options.precision == "half",
-            report.say,
+            messages.say,
             options.alpha == "bicubic",
             "xy" if options.wrap == "both" else options.wrap or "",
         )
-        Batch(upscaler, enlargement, report, options.overwrite).run(jobs)
-    report.summary()
-    if report.failures:
+        BatchUpscaling(upscaler, enlargement, messages, options.overwrite).run(jobs)
+    messages.summary()
+    if messages.failures:
         raise SystemExit(1)
 
 
