@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,15 @@ def start(*arguments: str, cwd: Path, threads: int = 1) -> "subprocess.Popen[str
     return subprocess.Popen(
         command, cwd=cwd, env=environment(threads), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
+
+
+def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
+    """Waits until a started process has made a file."""
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def run(*arguments: str, cwd: Path, threads: int = 1, limit: float = 300) -> "subprocess.CompletedProcess[str]":

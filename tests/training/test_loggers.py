@@ -15,7 +15,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from command_line import TINY, environment, photographs, start, succeed
+from command_line import TINY, environment, photographs, start, succeed, wait_for
 from dashboard_specification import config_keys, logged_names, specification
 from igconv_sr.errors import InputError
 from igconv_sr.loggers import wandb_logger
@@ -175,11 +175,7 @@ def test_killed_and_resumed_run_is_one_without_a_step_twice(tmp_path: Path) -> N
     arguments = [*options(folder, "wandb"), "trainer.max_steps=60", "trainer.checkpoint_every_n_steps=20"]
     process = start(*arguments, "trainer.val_check_interval=30", cwd=tmp_path)
     last = folder / "checkpoints" / "last.ckpt"
-    deadline = time.monotonic() + 100
-    while not last.exists():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for(last, process)
     time.sleep(0.3)  # some steps more, which are then repeated
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()

@@ -5,14 +5,13 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from command_line import TINY, environment, photographs, run, start, succeed
+from command_line import TINY, environment, photographs, run, start, succeed, wait_for
 
 STEPS = "trainer.max_steps=60"
 DDP = ("trainer=ddp", "trainer.devices=2")
@@ -62,14 +61,6 @@ def assert_same_training(a: dict[str, Any], b: dict[str, Any]) -> None:
     assert batches[0] == batches[1]
     for callback in ("MovingAverage", "ScaleSteps"):
         assert a["callbacks"][callback] == b["callbacks"][callback]
-
-
-def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + 120
-    while not path.exists():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(

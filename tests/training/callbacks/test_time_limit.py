@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_resume import wait_for
 
-from command_line import TINY, photographs, run, start, succeed
+from command_line import TINY, photographs, run, start, succeed, wait_for
 from igconv_sr.training.optim import learning_rate_schedule
 
 FILES = ("results.csv", "results_per_image.csv", "model.safetensors", "side_by_side.png", "cost.json")
