@@ -53,10 +53,19 @@ def composed(*overrides: str) -> DictConfig:
     return config
 
 
+def params_of(experiment: str) -> dict[str, str]:
+    """What an experiment sweeps over, with what the experiments do that it begins with."""
+    plain = yaml.safe_load((FOLDER / f"{experiment}.yaml").read_text())
+    names = [name for name in plain.get("defaults", []) if isinstance(name, str)]
+    begun = [name for name in names if (FOLDER / f"{name}.yaml").is_file()]
+    own = plain.get("hydra", {}).get("sweeper", {}).get("params", {})
+    return {key: value for name in begun for key, value in params_of(name).items()} | own
+
+
 def cells_of(experiment: str) -> list[list[str]]:
     """The overrides of its trainings: those of a sweep, or its own, once for each stage."""
     plain = yaml.safe_load((FOLDER / f"{experiment}.yaml").read_text())
-    params = plain.get("hydra", {}).get("sweeper", {}).get("params", {})
+    params = params_of(experiment)
     overrides = OverridesParser.create().parse_overrides([f"{key}={value}" for key, value in params.items()])
     (grid,) = CellSweeper.split_arguments(overrides, None)
     own = [] if "experiment" in params else [f"experiment={experiment}"]
@@ -64,8 +73,7 @@ def cells_of(experiment: str) -> list[list[str]]:
 
 
 def sweeps_over_others(experiment: str) -> bool:
-    plain = yaml.safe_load((FOLDER / f"{experiment}.yaml").read_text())
-    return "experiment" in plain.get("hydra", {}).get("sweeper", {}).get("params", {})
+    return "experiment" in params_of(experiment)
 
 
 CELLS = [cell for name in EXPERIMENTS if not sweeps_over_others(name) for cell in cells_of(name)]
@@ -130,13 +138,18 @@ def plain_variant() -> DictConfig:
     return composed("budget=mini", "variant=igconv")
 
 
-def test_trainings_of_the_mini_table_differ_in_scales_upsampler_and_loss_alone() -> None:
-    cells = [cell for cell in cells_of("mini_table2") if "model=smfanet_small" in cell]
+@pytest.mark.parametrize(
+    ("experiment", "steps", "patches"), [("mini_table2", 8000, (24, 4)), ("mini_table2_smfanet", 4000, (48, 2))]
+)
+def test_trainings_of_the_mini_table_differ_in_scales_upsampler_and_loss_alone(
+    experiment: str, steps: int, patches: tuple[int, int]
+) -> None:
+    cells = cells_of(experiment)
     assert len(cells) == 12
     configs = [composed(*cell, "++data.root=x") for cell in cells]
-    assert {config.trainer.max_steps for config in configs} == {8000}
+    assert {config.trainer.max_steps for config in configs} == {steps}
     assert len({str(OmegaConf.to_container(config.optim, resolve=False)) for config in configs}) == 1
-    assert {(config.data.lr_patch_size, config.data.global_batch_size) for config in configs} == {(24, 4)}
+    assert {(config.data.lr_patch_size, config.data.global_batch_size) for config in configs} == {patches}
 
 
 def step_of(cell: list[str], folder: Path) -> None:

@@ -35,7 +35,8 @@ class Launch:
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
         from igconv_sr.commands.config import CONFIG_FOLDER
-        from igconv_sr.commands.values import check_own_keys, readable, refuse_unread, with_lists
+        from igconv_sr.commands.overrides import readable, refuse_unread, with_lists
+        from igconv_sr.commands.values import check_own_keys
 
         given = [override for override in self.overrides if not override.startswith("-")]
         if given != self.overrides and "--multirun" not in self.overrides:
@@ -81,12 +82,14 @@ class Launch:
 def _leaving_no_empty_folder() -> Iterator[None]:
     """Takes back the folder that Hydra makes for a job, where the job fails before it writes anything."""
     from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
 
     try:
         yield
     except BaseException:
-        folder, hydra = Path(HydraConfig.get().runtime.output_dir), HydraConfig.get().output_subdir
-        if folder != Path.cwd() and {path.name for path in folder.glob("*")} <= {hydra}:
+        job = HydraConfig.get()
+        folder = Path("." if OmegaConf.is_missing(job.runtime, "output_dir") else job.runtime.output_dir)  # of a sweep
+        if folder.resolve() != Path.cwd() and {path.name for path in folder.glob("*")} <= {job.output_subdir}:
             shutil.rmtree(folder, ignore_errors=True)
         raise
 

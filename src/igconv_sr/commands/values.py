@@ -11,9 +11,6 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from igconv_sr.commands.overrides import readable as readable
-from igconv_sr.commands.overrides import refuse_unread as refuse_unread
-from igconv_sr.commands.overrides import with_lists as with_lists
 from igconv_sr.errors import InputError, refusing
 
 _FURTHER = "**"
@@ -22,7 +19,7 @@ _FURTHER = "**"
 _SIZES = re.compile(r"(model|upsampler)\..+")
 _NEVER_NEGATIVE = re.compile(r"(data|loss|optim\.scheduler)\..+|trainer\.(?!devices$).+")
 _LARGEST_SIZE = 2**16
-"""Of whole numbers there: widths, counts of blocks and the like."""
+"""The largest whole number there: widths, counts of blocks and the like."""
 
 
 def check_own_keys(command: str, config: DictConfig) -> None:
