@@ -16,9 +16,10 @@ from torch import Tensor
 
 from igconv_sr.encoders import EDSR, PLKSR, RCAN, RDN, Encoder, HiTSRF, SMFANet, SwinIR
 from igconv_sr.errors import InputError
-from igconv_sr.inference import upscaler as engine
+from igconv_sr.inference import tile_size
 from igconv_sr.inference.reach import find_reach
-from igconv_sr.inference.tiles import Overlap, blended, largest_core, step_of, tiles
+from igconv_sr.inference.tile_size import largest_core
+from igconv_sr.inference.tiles import Overlap, blended, step_of, tiles
 from igconv_sr.inference.upscaler import Upscaler
 from igconv_sr.network import Bicubic, SRNet
 from igconv_sr.upsamplers import IGConv, SPConv
@@ -100,8 +101,7 @@ def test_blending_hides_seams() -> None:
             return super().forward(lr, scale) * 0 + self.count % 2
 
     upscaler = Upscaler(TileNumber(), tile=64)
-    prepared = upscaler.prepare(Fraction(2))
-    prepared.reach_is_known = True
+    upscaler.prepare(Fraction(2)).reach = None
     result = torch.cat(list(upscaler.bands(picture(160, 160), Fraction(2))))
     assert result.max() - result.min() == 1
     steps = [(result.diff(dim=axis)).abs().max() for axis in (0, 1)]
@@ -308,7 +308,7 @@ def test_the_size_of_the_tile_follows_the_free_memory(monkeypatch: pytest.Monkey
     net, pixels = network(EDSR(8, 1)), picture(300, 300)
     counts = []
     for free in (2**24, 2**26, 2**40):
-        monkeypatch.setattr(engine, "free_bytes", lambda _, free=free: free)
+        monkeypatch.setattr(tile_size, "free_bytes", lambda _, free=free: free)
         counts.append(len(list(Upscaler(net).bands(pixels, Fraction(2)))))
     assert counts[0] > counts[1] > counts[2] == 1
 

@@ -6,7 +6,7 @@ from typing import Self
 
 from igconv_sr.errors import InputError
 from igconv_sr.inference.ensemble import SelfEnsemble
-from igconv_sr.inference.tiling import Tiled
+from igconv_sr.inference.tiled import Tiled
 from igconv_sr.super_resolver import SuperResolver
 
 _OVERLAP = 32

@@ -1,4 +1,7 @@
-"""Tiles: where they lie, how large they may be, and how neighbours are joined.
+"""Tiles: where they lie, what of them is used, and how neighbours are joined.
+
+They serve :class:`igconv_sr.inference.tiled.Tiled`, whose sizes a protocol states, and
+:class:`igconv_sr.inference.upscaler.Upscaler`, whose sizes memory decides.
 
 Legend: H and W size of the LR image, r scale, T side of a tile's core, h overlap, f feather (LR pixels).
 """
@@ -10,9 +13,6 @@ from fractions import Fraction
 
 import torch
 from torch import Tensor
-
-_LEAST = 32
-"""Side of a core in LR pixels."""
 
 _SURROUNDINGS = 32
 """LR pixels that a tile sees to each side where no overlap makes tiles exact."""
@@ -26,22 +26,17 @@ _LARGEST_STEP = 96
 
 @dataclass(frozen=True)
 class Overlap:
-    """What a tile sees beyond its core, in LR pixels; multiples of ``step``.
+    """What a tile sees beyond its core, in LR pixels.
 
     Attributes:
-        seen: h, to each side.
-        feather: f, the part of h over which neighbours are blended; 0 where h makes tiles exact.
-        step: Cores begin at multiples of it: of q, and of what the encoder pads to.
+        seen: h, to each side; before the core more, if it is no multiple of ``step``.
+        feather: f, a multiple of ``step``: the part of h over which neighbours are blended; 0 where none are.
+        step: Cores, and what a tile sees, begin at multiples of it: of q, and of what the encoder pads to.
     """
 
     seen: int
     feather: int
     step: int
-
-    @property
-    def exact(self) -> bool:
-        """Whether tiles give what the whole image gives."""
-        return self.feather == 0
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,8 @@ def tile_at(first: int, core: int, size: int, overlap: Overlap) -> tuple[Span, i
     """
     behind = first + core
     last = min(behind + overlap.feather, size)
-    tile = Span(max(first - overlap.seen, 0), min(behind + overlap.seen, size), max(first - overlap.feather, 0), last)
+    start = max((first - overlap.seen) // overlap.step * overlap.step, 0)
+    tile = Span(start, min(behind + overlap.seen, size), max(first - overlap.feather, 0), last)
     return tile, last - max(behind - overlap.feather, 0) if behind < size else 0
 
 
@@ -117,35 +113,3 @@ def blended(step: int) -> Overlap:
     """Where no overlap makes tiles exact: some surroundings, over half of which neighbours are blended."""
     seen = -(-_SURROUNDINGS // step) * step
     return Overlap(seen, max(seen // 2 // step, 1) * step, step)
-
-
-def largest_core(size: tuple[int, int], overlap: Overlap, per_pixel: float, per_row: float, budget: float) -> int:
-    """The largest T, a multiple of the step, that memory allows, or the least there is.
-
-    What is held at once: the network on (T+2h)² pixels, or fewer where the image ends, and the rows of the result.
-
-    Args:
-        size: H and W.
-        overlap: h and f.
-        per_pixel: Bytes of the network per LR pixel.
-        per_row: Bytes of the result per LR row.
-        budget: Bytes.
-    """
-    height, width = size
-    core = -(-max(size) // overlap.step) * overlap.step
-    while core > least_core(overlap.step):
-        seen = min(core + 2 * overlap.seen, height) * min(core + 2 * overlap.seen, width)
-        if seen * per_pixel + min(core + 2 * overlap.feather, height) * per_row <= budget:
-            break
-        core = smaller(core, overlap.step, factor=0.9)
-    return core
-
-
-def least_core(step: int) -> int:
-    """The least T that is chosen."""
-    return -(-_LEAST // step) * step
-
-
-def smaller(core: int, step: int, factor: float = 0.5) -> int:
-    """A smaller T, a multiple of the step."""
-    return max(min(int(core * factor), core - 1) // step * step, least_core(step))

@@ -5,7 +5,6 @@ Legend: H and W size of the LR image, C channels (:mod:`igconv_sr.inference.chan
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
@@ -25,65 +24,15 @@ from igconv_sr.inference.channels import (
     keep_flat,
     to_unit,
 )
-from igconv_sr.inference.enlargement import network_scale, stand_ins
-from igconv_sr.inference.ensemble import SelfEnsemble
-from igconv_sr.inference.memory import bytes_per_pixel, free_bytes, out_of_memory
-from igconv_sr.inference.reach import find_reach
-from igconv_sr.inference.tiles import (
-    Overlap,
-    Span,
-    blend,
-    blended,
-    largest_core,
-    least_core,
-    smaller,
-    step_of,
-    tile_at,
-    tiles,
-    to_output,
-)
-from igconv_sr.scale import nearest_ratio
+from igconv_sr.inference.enlargement import network_scale
+from igconv_sr.inference.memory import out_of_memory
+from igconv_sr.inference.prepared import Prepared, prepare
+from igconv_sr.inference.tile_size import after_failure, tiles_for, with_overlap
+from igconv_sr.inference.tiles import Overlap, Span, blend, tile_at, tiles, to_output
 from igconv_sr.super_resolver import SuperResolver
-
-_SMALL = 256**2
-"""LR pixels; images up to here are computed at once without looking at the memory first."""
-
-_SHARE = 0.5
-"""Of the free memory that is taken."""
 
 _WRAPPED = 64
 """LR pixels of the opposite side where a network's reach has no bound: what its windows see beyond is small."""
-
-_COPIES = 4
-"""Of a band of the result that exist at once: being filled, waiting, being written, and as bytes of the file."""
-
-
-@dataclass
-class Prepared:
-    """A network at one scale.
-
-    Attributes:
-        net: Folded, on the device.
-        scale: What it computes: the scale asked for, or a whole one above that the result is to be reduced from.
-        multiple: Of the sizes that it takes without padding.
-        bytes_per_pixel: Measured once a large image asks for it.
-        reach: LR pixels that it looks to each side, or None if that is unbounded or not known yet.
-        reach_is_known: Once something had to be cut into tiles.
-        core: T, once memory has run out with a larger one.
-    """
-
-    net: SuperResolver
-    scale: Fraction
-    multiple: int
-    bytes_per_pixel: float | None = None
-    reach: int | None = None
-    reach_is_known: bool = False
-    core: int | None = None
-
-    @property
-    def step(self) -> int:
-        """T is a multiple of it."""
-        return step_of(self.scale.denominator, self.multiple)
 
 
 class Upscaler:
@@ -119,39 +68,17 @@ class Upscaler:
         self.net, self.device, self.tile = net, torch.device(device), tile
         self.ensemble, self.half, self.say = ensemble, half, say
         self.bicubic_alpha, self.wrap = bicubic_alpha, wrap
-        self._least = Fraction(*nearest_ratio(min(net.scales))) if net.scales else Fraction(1)
         self._prepared: dict[Fraction, Prepared] = {}
 
     def prepare(self, scale: Fraction) -> Prepared:
-        """Folds the network for a scale, once; below those of its training for the least of these.
-
-        IGConv does well between the scales of its training and above them, but below them brightness drifts.
+        """The network folded for a scale, once: see :func:`igconv_sr.inference.prepared.prepare`.
 
         Raises:
             InputError: If it serves neither that scale nor a whole one above.
         """
         if scale not in self._prepared:
-            served, folded = self._fold(max(scale, self._least))
-            # Convolutions on a CPU are faster so.
-            net: SuperResolver = folded.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            multiple = net.size_multiple
-            self._prepared[scale] = Prepared(SelfEnsemble(net) if self.ensemble else net, served, multiple)
-            if served != scale:
-                asked, least = f"×{float(scale):.4g}", f"×{float(self._least):.4g}"
-                why = f"does not serve {asked}" if scale > self._least else f"was not trained below {least}"
-                self.say(f"The model {why}: {asked} is computed at ×{float(served):.4g} and reduced")
+            self._prepared[scale] = prepare(self.net, scale, self.device, self.ensemble, self.say)
         return self._prepared[scale]
-
-    def _fold(self, scale: Fraction) -> tuple[Fraction, SuperResolver]:
-        try:
-            return scale, self.net.fold([network_scale(scale)])
-        except InputError:
-            for other in stand_ins(scale):
-                try:
-                    return other, self.net.fold([network_scale(other)])
-                except InputError:
-                    continue
-            raise
 
     def bands(
         self, pixels: Tensor, scale: Fraction, progress: Callable[[float], object] = lambda _share: None
@@ -170,7 +97,7 @@ class Upscaler:
             InputError: If the network gives values that are not finite, or not even the smallest tile fits.
         """
         prepared = self.prepare(scale)
-        across, down = (self._strip(prepared) if axis in self.wrap else 0 for axis in "xy")
+        across, down = (_strip(prepared) if axis in self.wrap else 0 for axis in "xy")
         height, width = output_size(pixels.shape[0], pixels.shape[1], prepared.scale)
         wrapped = _wrapped(pixels, down, across)
         top, left = to_output(down, prepared.scale), to_output(across, prepared.scale)
@@ -182,16 +109,12 @@ class Upscaler:
             if kept.shape[0]:
                 yield kept
 
-    def _strip(self, prepared: Prepared) -> int:
-        """LR pixels of the opposite side that the network has to see."""
-        reach = self._reach(prepared) or _WRAPPED
-        return -(-reach // prepared.step) * prepared.step
-
     def _whole_bands(self, prepared: Prepared, pixels: Tensor, progress: Callable[[float], object]) -> Iterator[Tensor]:
         if has_alpha(pixels.shape[-1]):
             pixels = fill_transparent(pixels)
         height, width = pixels.shape[:2]
-        cut = self._cut(prepared, pixels)
+        pixel_bytes = pixels.shape[2] * pixels.element_size()
+        cut = tiles_for(prepared, (height, width), pixel_bytes, self.tile, self.say)
         wanted = output_size(height, width, prepared.scale)
         top = done = 0
         carry: Tensor | None = None
@@ -204,9 +127,9 @@ class Upscaler:
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
-                core = self._after_failure(prepared, min(core, max(height, width)))
+                core = after_failure(prepared, min(core, max(height, width)), self.say)
                 # Behind rows that are done already, neighbours have to be joined as they were.
-                cut = (core, overlap) if top else self._with_overlap(prepared, lambda _, core=core: core)  # type: ignore[misc]
+                cut = (core, overlap) if top else with_overlap(prepared, lambda _, core=core: core, self.say)  # type: ignore[misc]
                 continue
             top, carry = top + core, following
             band = band[: wanted[0] - done, : wanted[1]]
@@ -287,51 +210,11 @@ class Upscaler:
             raise InputError("the model gives values that are not finite; its weights, or the image, hold such ones")
         return sr
 
-    def _cut(self, prepared: Prepared, pixels: Tensor) -> tuple[int, Overlap]:
-        """T and the overlap for an image; if it is one tile, T is no less than its sides."""
-        height, width, channels = pixels.shape
-        whole = max(height, width), Overlap(0, 0, prepared.step)
-        asked = prepared.core or (None if self.tile is None else -(-self.tile // prepared.step) * prepared.step)
-        if asked is not None:
-            return whole if asked >= max(height, width) else self._with_overlap(prepared, lambda _: asked)
-        if height * width <= _SMALL:
-            return whole
-        if prepared.bytes_per_pixel is None:
-            with torch.no_grad():
-                prepared.bytes_per_pixel = bytes_per_pixel(prepared.net, prepared.scale, self.device)
-        per_row = _COPIES * float(prepared.scale) ** 2 * width * channels * pixels.element_size()
-        needs = (prepared.bytes_per_pixel, per_row, _SHARE * free_bytes(self.device))
-        if largest_core((height, width), whole[1], *needs) >= max(height, width):
-            return whole
-        return self._with_overlap(prepared, lambda overlap: largest_core((height, width), overlap, *needs))
 
-    def _with_overlap(self, prepared: Prepared, core_for: Callable[[Overlap], int]) -> tuple[int, Overlap]:
-        """T with the overlap that makes tiles exact, unless there is none or it would cost too much."""
-        step = prepared.step
-        if (reach := self._reach(prepared)) is not None:
-            exact = Overlap(-(-reach // step) * step, 0, step)
-            core = core_for(exact)
-            if exact.seen <= 2 * core:
-                return core, exact
-            self.say(f"This model looks {reach} pixels far, too far for tiles of {core} pixels: tiles are blended")
-        return core_for(blended(step)), blended(step)
-
-    def _reach(self, prepared: Prepared) -> int | None:
-        if prepared.multiple > 1:
-            return None  # windows hand on what they see, layer by layer
-        if not prepared.reach_is_known:
-            with torch.no_grad():
-                prepared.reach = find_reach(self._fold(prepared.scale)[1].cpu(), prepared.scale)
-            prepared.reach_is_known = True
-        return prepared.reach
-
-    def _after_failure(self, prepared: Prepared, core: int) -> int:
-        if core <= least_core(prepared.step):
-            other = "" if self.device.type == "cpu" else ", or use --device cpu"
-            raise InputError(f"memory is not enough even for tiles of {core} pixels; free some{other}")
-        prepared.core = smaller(core, prepared.step)
-        self.say(f"Memory ran out: tiles of {prepared.core} pixels from here on")
-        return prepared.core
+def _strip(prepared: Prepared) -> int:
+    """LR pixels of the opposite side that the network has to see."""
+    reach = prepared.reach or _WRAPPED
+    return -(-reach // prepared.step) * prepared.step
 
 
 def _wrapped(pixels: Tensor, down: int, across: int) -> Tensor:

@@ -13,7 +13,7 @@ from igconv_sr.encoders import EDSR
 from igconv_sr.errors import InputError
 from igconv_sr.inference.ensemble import SelfEnsemble
 from igconv_sr.inference.settings import Inference
-from igconv_sr.inference.tiling import Tiled
+from igconv_sr.inference.tiled import Tiled
 from igconv_sr.network import Bicubic, SRNet
 from igconv_sr.upsamplers import IGConv
 

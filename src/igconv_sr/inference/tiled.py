@@ -1,32 +1,16 @@
-"""Super-resolution tile by tile, for images that do not fit into memory at once."""
+"""A model that works tile by tile, of the sizes that a protocol states."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from fractions import Fraction
 
 import torch
 from torch import Tensor
 
 from igconv_sr.errors import InputError
 from igconv_sr.functional.fit import fit
-from igconv_sr.functional.paired_size import output_length
+from igconv_sr.inference.tiles import Overlap, Span, tiles
 from igconv_sr.scale import Ratio, Scale, nearest_ratio
 from igconv_sr.super_resolver import SuperResolver
-
-
-class Span(NamedTuple):
-    """One tile along one axis, in LR pixels.
-
-    Attributes:
-        start: First pixel that the model sees.
-        stop: Behind the last one.
-        first: First pixel that is kept.
-        last: Behind the last one.
-    """
-
-    start: int
-    stop: int
-    first: int
-    last: int
 
 
 class Tiled(SuperResolver):
@@ -59,35 +43,21 @@ class Tiled(SuperResolver):
         """
         ratio = nearest_ratio(scale)
         height, width = lr.shape[-2:]
-        columns = list(self._spans(width, ratio.q))
+        # Of a core that begins at multiples of q no more is kept than was asked for, but at least q.
+        core = max(self.tile - self.tile % ratio.q, ratio.q)
+        overlap = Overlap(self.overlap, 0, ratio.q)
+        columns = [column for column, _ in tiles(core, width, overlap)]
         rows = [
-            torch.cat([self._inner(lr, row, column, ratio) for column in columns], dim=-1)
-            for row in self._spans(height, ratio.q)
+            torch.cat([self._used(lr, row, column, ratio) for column in columns], dim=-1)
+            for row, _ in tiles(core, height, overlap)
         ]
         return fit(torch.cat(rows, dim=-2), height, width, scale)
 
-    def _inner(self, lr: Tensor, row: Span, column: Span, ratio: Ratio) -> Tensor:
+    def _used(self, lr: Tensor, row: Span, column: Span, ratio: Ratio) -> Tensor:
         sr = self.net(lr[..., row.start : row.stop, column.start : column.stop], ratio.scale)
-        rows, columns = (
-            slice(output_length(span.first - span.start, ratio), output_length(span.last - span.start, ratio))
-            for span in (row, column)
-        )
-        kept: Tensor = sr[..., rows, columns]
-        return kept
-
-    def _spans(self, size: int, period: int) -> Iterator[Span]:
-        """The tiles along an axis.
-
-        Args:
-            size: Of the axis in LR pixels.
-            period: q of the scale p/q, at which tiles begin at multiples of q alone: what is kept of one is then at
-                most as large as asked for (but at least q), and the overlap before it at least as large.
-        """
-        step = max(self.tile - self.tile % period, period)
-        before = self.overlap + -self.overlap % period
-        for first in range(0, size, step):
-            last = min(first + step, size)
-            yield Span(max(first - before, 0), min(last + self.overlap, size), first, last)
+        exact = Fraction(*ratio)
+        used: Tensor = sr[..., row.used(exact), column.used(exact)]
+        return used
 
     def fold(self, scales: Sequence[Scale]) -> "Tiled":
         """The same with the folded model."""
