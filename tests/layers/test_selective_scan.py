@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from igconv_sr.layers import chunked_scan as chunked
 from igconv_sr.layers import selective_scan as module
 from igconv_sr.layers.selective_scan import selective_scan
 
@@ -45,13 +46,13 @@ def relative(ours: Tensor, reference: Tensor) -> float:
 @pytest.fixture(params=[1, 4], ids=["one lane", "four lanes"])
 def lanes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scans in lanes, as on an accelerator, too."""
-    initialise = module._Scan.__init__
+    initialise = chunked._Scan.__init__
 
-    def with_lanes(self: module._Scan, *args: object) -> None:
+    def with_lanes(self: chunked._Scan, *args: object) -> None:
         initialise(self, *args)
         self.lanes = request.param
 
-    monkeypatch.setattr(module._Scan, "__init__", with_lanes)
+    monkeypatch.setattr(chunked._Scan, "__init__", with_lanes)
 
 
 @pytest.mark.usefixtures("lanes")
@@ -70,7 +71,7 @@ def test_equals_the_loop_with_all_gradients(length: int, softplus: bool) -> None
 
 @pytest.mark.usefixtures("lanes")
 def test_gradcheck(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CHUNK", 4)
+    monkeypatch.setattr(chunked, "_CHUNK", 4)
     inputs = operands(9, batch=1, groups=1)
     assert torch.autograd.gradcheck(lambda *x: selective_scan(*x, True), inputs)
 
@@ -109,7 +110,7 @@ def test_optional_operands_are_zero() -> None:
 
 
 def test_is_a_sound_operator_for_compile_and_export() -> None:
-    torch.library.opcheck(module._forward, (*operands(40, batch=1), True))
+    torch.library.opcheck(chunked.chunked_scan, (*operands(40, batch=1), True))
 
 
 def test_memory_does_not_grow_with_length_times_states(monkeypatch: pytest.MonkeyPatch) -> None:
