@@ -197,9 +197,9 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
     assert printed.splitlines()[-1] == "Results in out"
     with (tmp_path / "out" / "bench.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 2
+    assert len(rows) == 3
     assert all(float(row["ratio"]) > 0 and row["holds"] in ("yes", "no") for row in rows)
-    assert (tmp_path / "out" / "bench.md").read_text().count("\n| ") == 4
+    assert (tmp_path / "out" / "bench.md").read_text().count("\n| ") == 5
     assert not (tmp_path / "out" / "models.csv").exists()
 
 
