@@ -105,7 +105,7 @@ class SRNet(Upscaling):
 
     @property
     def size_multiple(self) -> int:
-        """Of the sizes of an LR image that it takes without padding."""
+        """The number of LR pixels whose multiples the network takes as height and width without padding."""
         return self.encoder.size_multiple
 
     def forward_mixed(self, lr: Tensor, groups: Sequence[tuple[Scale, int]]) -> list[Tensor]:

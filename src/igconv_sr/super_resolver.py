@@ -19,7 +19,7 @@ class SuperResolver(nn.Module, ABC):
 
     @property
     def size_multiple(self) -> int:
-        """Of the sizes of an LR image that it takes without padding."""
+        """The number of LR pixels whose multiples the model takes as height and width without padding."""
         return 1
 
     @abstractmethod

@@ -71,7 +71,7 @@ def _left_right(images: Tensor) -> Tensor:
 
 
 def _runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    """Where the flag is set: the first of each run and the one behind its last."""
+    """The places where the flag is set: the first of each run and the one behind its last."""
     for is_set, run in groupby(range(len(flags)), key=flags.__getitem__):
         if is_set:
             members = list(run)

@@ -97,7 +97,7 @@ def enlarge(
 
 
 def _upscaler(net: SuperResolver, tile: int | None, ensemble: bool) -> Upscaler:
-    """With kernels that are generated once, and again when the weights have changed or moved."""
+    """Computes with kernels that are generated once, and again when the weights have changed or moved."""
     weights = [*net.parameters(), *net.buffers()]
     state = hash(tuple((weight.data_ptr(), weight._version, weight.device) for weight in weights))
     ready = _ready.setdefault(net, {})

@@ -16,10 +16,10 @@ _SMALL = 256**2
 """LR pixels; images up to here are computed at once without looking at the memory first."""
 
 _SHARE = 0.5
-"""Of the free memory that is taken."""
+"""The share of the free memory that is taken."""
 
 _COPIES = 4
-"""Of a band of the result that exist at once: being filled, waiting, being written, and as bytes of the file."""
+"""Copies of a band of the result that exist at once: being filled, waiting, being written, and as bytes of the file."""
 
 _LEAST = 32
 """Side of a core in LR pixels."""

@@ -110,6 +110,6 @@ def step_of(denominator: int, multiple: int) -> int:
 
 
 def blended(step: int) -> Overlap:
-    """Where no overlap makes tiles exact: some surroundings, over half of which neighbours are blended."""
+    """The overlap where none makes tiles exact: some surroundings, over half of which neighbours are blended."""
     seen = -(-_SURROUNDINGS // step) * step
     return Overlap(seen, max(seen // 2 // step, 1) * step, step)

@@ -20,7 +20,7 @@ _CHUNK = 32
 
 _CHUNK_ACCELERATOR = 64
 _LANES_ACCELERATOR = 8
-"""On an accelerator a chunk is scanned in this many lanes side by side: fewer launches, more work in each."""
+"""Lanes in which an accelerator scans a chunk side by side: fewer launches, more work in each."""
 
 
 class _Chunk(NamedTuple):

@@ -32,7 +32,7 @@ from igconv_sr.pictures.png_writer import Pixels
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "TGA")
 
 _EXPLAINED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, MemoryError)
-"""By :func:`igconv_sr.pictures.decoding.explaining`, or as memory that has run out."""
+"""Errors that :func:`igconv_sr.pictures.decoding.explaining` puts into words, or that mean that memory has run out."""
 
 _TO_MODE = {
     "1": "L",

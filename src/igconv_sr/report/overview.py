@@ -24,7 +24,7 @@ from igconv_sr.report.variants import Variant
 Rows = Mapping[Variant, Scored]
 
 MORE, LESS, SAME = "▲", "▼", "≈"
-"""Above or below the models per scale by more than chance over the images and over the seeds; or neither."""
+"""A model above or below the models per scale by more than chance over the images and over the seeds; or neither."""
 
 NOTE = (
     f"PSNR in dB / SSIM, both on luma, means over the seeds. Below: the difference to the models per scale, {MORE} or "

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from igconv_sr.runs.same_training import flat, repeats_another
 
 TRAINING_IMAGES, VALIDATION_IMAGES = "training images", "validation images"
-"""Beside the keys: which files they are, since the same folder may hold others, and a set may have moved."""
+"""Compared beside the keys: which files they are, as the same folder may hold others, and a set may have moved."""
 
 _SCHEDULE = "optim.scheduler._target_"
 OWN_SCHEDULE = "igconv_sr.optim.learning_rate_schedule"
-"""A function of the step alone."""
+"""The schedule of this package, a function of the step alone."""
 
 
 class Rule(NamedTuple):

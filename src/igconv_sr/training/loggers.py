@@ -151,7 +151,7 @@ def _cell(folder: Path) -> tuple[str | None, str | None]:
 
 
 def _note(folder: Path) -> RunNote:
-    """That of the run which a training continues; a new one where there is none or the training starts anew."""
+    """The id of the run which a training continues; a new one where there is none or the training starts anew."""
     if (folder / _NOTE).is_file() and (folder / "checkpoints" / f"{LAST}.ckpt").is_file():
         return RunNote.read(folder)
     note = RunNote(uuid.uuid4().hex[:8])

@@ -202,7 +202,7 @@ def _optimisation(
 
 
 def _schedule(config: DictConfig, limit: TimeLimit | None) -> Callable[[Optimizer], LRScheduler]:
-    """That of the configuration; the one of this package also fits into a limited time."""
+    """The schedule of the configuration; the one of this package also fits into a limited time."""
     schedule: partial[LRScheduler] = instantiate(config.optim.scheduler)
     return (
         schedule

@@ -16,10 +16,10 @@ from igconv_sr.scale import Ratio
 _LATENT_STD = 0.02
 
 _POINTS_AT_ONCE = 8192
-"""On a processor: what goes through the layers at once then stays in the cache between them."""
+"""Positions that a processor takes through the layers at once, so that they stay in the cache between them."""
 
 _MOST_POINTS = 2**18
-"""On a GPU: more than any usual kernel has. It bounds the memory that those of scales such as 64/63 take."""
+"""The same for a GPU: more than any usual kernel has; it bounds the memory that scales such as 64/63 take."""
 
 
 def sub_pixels(scales: Sequence[Ratio]) -> Tensor:
@@ -123,7 +123,7 @@ class HyperNetwork(nn.Module):
         return torch.cat([self._weights(*piece, down, across, phase) for piece in pieces], dim=1)
 
     def _weights(self, frequency: Tensor, amplitude: Tensor, down: Tensor, across: Tensor, phase: Tensor) -> Tensor:
-        """Of n positions, from (n,1,G·D) twice, (S,1) twice and (S,G·D/2) to (G, n·S, O/G)."""
+        """Computes the rows of n positions, from (n,1,G·D) twice, (S,1) twice and (S,G·D/2) to (G, n·S, O/G)."""
         # The first half of the frequencies belongs to x, the second to y.
         zx, zy = frequency.chunk(2, dim=-1)
         angle = torch.addcmul(torch.addcmul(phase, down, zy), across, zx)

@@ -118,13 +118,13 @@ class IGConv(Upsampler):
         return [part.reshape(shape) for part in parts]
 
     def branches(self, features: Tensor, ratio: Ratio, lr: Tensor) -> Branches:
-        """As the base has it."""
+        """Computes the branches of an image at the scale r = p/q."""
         return self.mixed_branches([features], [ratio], [lr])[0]
 
     def mixed_branches(
         self, features: Sequence[Tensor], ratios: Sequence[Ratio], lr: Sequence[Tensor]
     ) -> list[Branches]:
-        """As the base has it, all kernels generated together."""
+        """Computes the branches of groups of several scales, whose kernels are generated together."""
         groups = zip(features, self.kernels(ratios), ratios, lr, strict=True)
         return [convolve_and_resample(*group) for group in groups]
 
@@ -151,7 +151,7 @@ class FoldedIGConv(Upsampler):
         )
 
     def branches(self, features: Tensor, ratio: Ratio, lr: Tensor) -> Branches:
-        """As the base has it.
+        """Computes the branches of an image at the scale r = p/q, with the kernel that was folded for it.
 
         Raises:
             InputError: If the module was not folded for the scale.

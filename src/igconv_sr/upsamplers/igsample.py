@@ -46,7 +46,7 @@ def resample(lr: Tensor, maps: Tensor, scale: Ratio) -> Tensor:
 
 
 def _centres(count: int, half: float, like: Tensor) -> Tensor:
-    """Of output pixels along one axis, the first at ``half - 1``, the next ones ``2 * half`` apart: (count,)."""
+    """Places of output pixels along an axis, the first at ``half - 1``, the next ``2 * half`` apart: (count,)."""
     return torch.arange(count, dtype=torch.float32, device=like.device).mul_(2 * half).add_(half - 1)
 
 

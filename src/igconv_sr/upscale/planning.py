@@ -13,7 +13,7 @@ from igconv_sr.errors import InputError
 from igconv_sr.system.console import printable
 
 FORMATS = ("png", "jpg", "webp")
-"""That are written; the first one unless asked otherwise."""
+"""Formats that are written; the first one unless asked otherwise."""
 
 STREAM = "-"
 """Standard input, standard output."""

@@ -21,14 +21,14 @@ from igconv_sr.weights.packaged import find_weights
 from igconv_sr.weights.released_files import WEIGHTS_KEY, from_released, to_released, translate
 
 CARD_KEY = "igconv_sr"
-"""Where a checkpoint or a safetensors file keeps its card."""
+"""The key under which a checkpoint or a safetensors file keeps its card."""
 
 NETWORK_PREFIX = "net."
 """Prefix of the network's weights in a training checkpoint."""
 
 
 _RAW_KEY = "current_model_state"
-"""Where Lightning's weight averaging keeps the raw weights; ``state_dict`` then holds the average."""
+"""The key under which Lightning's weight averaging keeps the raw weights; ``state_dict`` then holds the average."""
 
 
 def load(path: str | Path, assume: Mapping[str, Any] | None = None) -> SRNet:
