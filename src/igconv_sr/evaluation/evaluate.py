@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from igconv_sr.commands.config import CONFIG_FOLDER
 from igconv_sr.commands.launch import Launch
 from igconv_sr.commands.values import check_values
-from igconv_sr.data import Benchmark, find_benchmarks
+from igconv_sr.data import Benchmark, BenchmarkImages, find_benchmarks
 from igconv_sr.errors import InputError
 from igconv_sr.evaluation.benchmarks import check_distinct, evaluate
 from igconv_sr.evaluation.finished_pictures import score_pictures
@@ -68,6 +68,7 @@ def main(config: DictConfig) -> None:
             find_protocol(config.protocol).marked(inference.marks),
         )
         check_distinct(asked.benchmarks, asked.scales)
+        BenchmarkImages(asked.benchmarks, asked.scales, lr_kernel=asked.protocol.lr_kernel).check()
         scored = (_pictures if config.sr is not None else _model)(config, asked, inference)
         if scored is None:
             return

@@ -16,6 +16,7 @@ from igconv_sr.runs.results import FILE_NAME, PER_IMAGE
 from igconv_sr.runs.run_configuration import save_configuration
 from igconv_sr.system.console import say
 from igconv_sr.system.files import replacing
+from igconv_sr.training.callbacks.first_step import leaving_nothing
 from igconv_sr.training.process import TrainingProcess
 
 _OF_THE_RUN = (PER_IMAGE, WEIGHTS, PICTURE, FILE_NAME)
@@ -33,7 +34,16 @@ def train_in_stages(config: DictConfig) -> None:
     folder = Path(config.paths.output_dir)
     stages = _stages(config)
     weights = None if config.weights is None else Path(config.weights)
-    save_configuration(config, folder)
+    with leaving_nothing(folder, lambda: any((folder / name).exists() for name in stages)):
+        save_configuration(config, folder)
+        _train_all(stages, weights, folder)
+    for file in _OF_THE_RUN:
+        with replacing(folder / file) as partial:
+            shutil.copyfile(folder / list(stages)[-1] / file, partial)
+    say(f"Results in {folder}")
+
+
+def _train_all(stages: Mapping[str, Sequence[str]], weights: Path | None, folder: Path) -> None:
     for number, (name, overrides) in enumerate(stages.items(), 1):
         title = f"Stage {number} of {len(stages)}, {name}"
         if (folder / name / FILE_NAME).is_file():
@@ -42,10 +52,6 @@ def train_in_stages(config: DictConfig) -> None:
             say(f"{title}: {' '.join(overrides)}")
             _train(overrides, folder / name, weights, folder)
         weights = folder / name / WEIGHTS
-    for file in _OF_THE_RUN:
-        with replacing(folder / file) as partial:
-            shutil.copyfile(folder / name / file, partial)
-    say(f"Results in {folder}")
 
 
 def _train(overrides: Sequence[str], folder: Path, weights: Path | None, run: Path) -> None:

@@ -18,16 +18,16 @@ from torch.optim.lr_scheduler import LRScheduler
 from igconv_sr.commands.config import CONFIG_FOLDER
 from igconv_sr.commands.launch import Launch
 from igconv_sr.commands.values import check_values
-from igconv_sr.data import Benchmark, MixedScaleData, find_benchmarks
+from igconv_sr.data import Benchmark, BenchmarkImages, MixedScaleData, find_benchmarks
 from igconv_sr.errors import InputError, NonFiniteError, refusing
 from igconv_sr.evaluation.after_training import PICTURE, WEIGHTS, evaluate_trained
 from igconv_sr.evaluation.benchmarks import check_distinct
 from igconv_sr.inference.settings import Inference
+from igconv_sr.metrics import STANDARD
 from igconv_sr.network import Bicubic, SRNet
-from igconv_sr.runs.run_configuration import save_configuration
 from igconv_sr.runs.training_keys import OWN_SCHEDULE
 from igconv_sr.scale import plain_scale
-from igconv_sr.system.console import quieten, say
+from igconv_sr.system.console import is_first_rank, quieten, say
 from igconv_sr.system.lock import alone
 from igconv_sr.training.callbacks import (
     LAST,
@@ -35,6 +35,7 @@ from igconv_sr.training.callbacks import (
     TrainingCost,
 )
 from igconv_sr.training.callbacks.cost import FILE_NAME as COST
+from igconv_sr.training.callbacks.first_step import KeptConfiguration, leaving_nothing
 from igconv_sr.training.final_log import log_final
 from igconv_sr.training.optim import learning_rate_schedule, optimizer_of
 from igconv_sr.training.resume import check_continuing, settings_of
@@ -76,12 +77,19 @@ def train(config: DictConfig) -> None:
     """
     quieten()
     folder = Path(config.paths.output_dir)
+    kept = KeptConfiguration(config, folder)
+    with _alone(folder), leaving_nothing(folder, lambda: kept.is_kept):
+        _train(config, folder, kept)
+
+
+def _train(config: DictConfig, folder: Path, kept: KeptConfiguration) -> None:
     limit = None if config.trainer.max_time is None else TimeLimit(config.trainer.max_time)
     optimizer, schedule = _optimisation(config, limit)
     seed_everything(config.seed, workers=True, verbose=False)
     data: MixedScaleData = instantiate(config.data)
     further_scales = [plain_scale(scale) for scale in config.further_scales]
-    benchmarks = _benchmarks(config, data, [*data.scales, *further_scales])
+    scales = [*data.scales, *further_scales]
+    benchmarks = _benchmarks(config, data, scales)
     say(data.describe())
     card = make_card(config, data)
     last = folder / "checkpoints" / f"{LAST}.ckpt"
@@ -104,22 +112,27 @@ def train(config: DictConfig) -> None:
         config.trainer.log_every_n_steps,
         inference,
     )
-    trainer = make_trainer(config, data, net, folder, settings, limit)
+    data.setup("fit")  # tells images that are too small or damaged before loggers start
+    scored = scales if net.upsampler.shared_across_scales else data.scales
+    BenchmarkImages(benchmarks, scored, lr_kernel=STANDARD.lr_kernel).check()
+    first = [kept] if limit is None else [kept, limit]
+    trainer = make_trainer(config, data, net, folder, settings, first)
     _announce(card, net, data, trainer)
-    with _alone(folder) if trainer.is_global_zero else contextlib.nullcontext():
-        if trainer.is_global_zero:
-            _save_config(config, folder, trainer)
-        try:
-            trainer.fit(task, data, ckpt_path=resume, weights_only=True)
-        except NonFiniteError as error:
-            kept = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint had been written yet"
-            raise NonFiniteError(f"{error}; {kept}") from error
-        _finish(trainer, benchmarks, data.scales, further_scales, last, inference)
+    try:
+        trainer.fit(task, data, ckpt_path=resume, weights_only=True)
+    except NonFiniteError as error:
+        where = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint had been written yet"
+        raise NonFiniteError(f"{error}; {where}") from error
+    kept.keep(trainer)  # where a checkpoint of the last step left no step to train
+    _finish(trainer, benchmarks, data.scales, further_scales, last, inference)
 
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keeps a second training out of the folder, which would overwrite the files of this one."""
+    if not is_first_rank():
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         try:
@@ -221,13 +234,6 @@ def _announce(card: ModelCard, net: SRNet, data: MixedScaleData, trainer: Traine
         f"Steps: {trainer.max_steps} of {data.global_batch_size} patches of {data.lr_patch_size}×{data.lr_patch_size} "
         f"LR pixels{made}, on {devices}"
     )
-
-
-def _save_config(config: DictConfig, folder: Path, trainer: Trainer) -> None:
-    save_configuration(config, folder)
-    for logger in trainer.loggers:
-        plain: Any = OmegaConf.to_container(config, resolve=True)
-        logger.log_hyperparams(plain)
 
 
 def _finish(

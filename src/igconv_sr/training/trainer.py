@@ -1,6 +1,6 @@
 """The trainer of a configuration, with all that a training calls."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from igconv_sr.training.callbacks import (
     LAST,
     GracefulStop,
     StepSeed,
-    TimeLimit,
     TrainingCost,
     TrainingSettings,
     ValidationScores,
@@ -32,7 +31,7 @@ def make_trainer(
     net: SRNet,
     folder: Path,
     trained_with: Mapping[str, Any],
-    limit: TimeLimit | None = None,
+    first: Sequence[Callback] = (),
 ) -> Trainer:
     """The trainer of a configuration, with all that a training calls, writing into a folder.
 
@@ -42,7 +41,7 @@ def make_trainer(
         net: What is trained.
         folder: Of the run.
         trained_with: Settings that every checkpoint keeps.
-        limit: Ends the training before its last step.
+        first: Callbacks that stand before all others.
     """
     settings: Any = OmegaConf.to_container(config.trainer, resolve=True)
     shared = net.upsampler.shared_across_scales
@@ -55,7 +54,7 @@ def make_trainer(
     # The scores stand before the average, whose weights they use until all are gathered; what ends a training stands
     # before what saves its last step.
     callbacks = [
-        *([] if limit is None else [limit]),
+        *first,
         ValidationScores(),
         *_chosen(config),
         TrainingCost(),

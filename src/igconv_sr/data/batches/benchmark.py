@@ -1,5 +1,6 @@
 """Whole images with their LR versions, for validation and evaluation."""
 
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,10 +21,12 @@ from igconv_sr.data.sources.walk import list_images
 from igconv_sr.errors import InputError
 from igconv_sr.functional.imresize import imresize_uint8
 from igconv_sr.functional.paired_size import paired_size
-from igconv_sr.pictures.decoding import UInt8Image, read_rgb, read_rgb_and_gray
+from igconv_sr.pictures.decoding import UInt8Image, read_rgb, read_rgb_and_gray, read_size
 from igconv_sr.scale import scale_fraction
 
 LrKernel = Literal["matlab", "pil"]
+Size = Sequence[int]
+"""Height and width."""
 
 
 class BenchmarkItem(NamedTuple):
@@ -169,17 +172,35 @@ class BenchmarkImages(Dataset[BenchmarkItem]):
         benchmark, path, name, scale = self.items[index]
         pixels, gray = read_rgb_and_gray(path)
         hr = _to_tensor(pixels)
-        kernel = "matlab" if self.lr_kernel is None else self.lr_kernel(scale)
-        lr_path = benchmark.lr_file(path, scale) if kernel == "matlab" else None
+        kernel, lr_path = self._lr(benchmark, path, scale)
         if lr_path is not None:
             lr = _to_tensor(read_rgb(lr_path))
-            _check_sizes(path, hr, lr_path, lr, scale)
+            _check_sizes(path, hr.shape[-2:], lr_path, lr.shape[-2:], scale)
             hr = _crop_to_multiple(hr, scale)
         else:
-            _check_at_least_one_pixel(path, hr, scale)
+            _check_at_least_one_pixel(path, hr.shape[-2:], scale)
             hr = _crop_to_multiple(hr, scale)
             lr = _degrade(hr, scale, benchmark.degradation) if benchmark.degradation else _reduce(hr, scale, kernel)
         return BenchmarkItem(benchmark.name, name, scale, lr, hr, gray)
+
+    def check(self) -> None:
+        """Compares the sizes that the files' headers state, so that a mistake is told before anything is computed.
+
+        Raises:
+            InputError: If a file is missing or no image, or sizes disagree. Other damage is noticed when it is read.
+        """
+        size = functools.cache(read_size)
+        for benchmark, path, _, scale in self.items:
+            _, lr_path = self._lr(benchmark, path, scale)
+            if lr_path is None:
+                _check_at_least_one_pixel(path, size(path), scale)
+            else:
+                _check_sizes(path, size(path), lr_path, size(lr_path), scale)
+
+    def _lr(self, benchmark: Benchmark, path: Path, scale: float) -> tuple[LrKernel, Path | None]:
+        """What the LR image of an HR file is made by, or its file."""
+        kernel: LrKernel = "matlab" if self.lr_kernel is None else self.lr_kernel(scale)
+        return kernel, benchmark.lr_file(path, scale) if kernel == "matlab" else None
 
 
 def _to_tensor(pixels: UInt8Image) -> Tensor:
@@ -203,15 +224,15 @@ def _crop_to_multiple(hr: Tensor, scale: float) -> Tensor:
     return hr[..., :height, :width].contiguous()
 
 
-def _check_at_least_one_pixel(path: Path, hr: Tensor, scale: float) -> None:
-    if min(hr.shape[-2:]) < scale_fraction(scale).numerator:
-        raise InputError(f"{path} has {hr.shape[-1]}×{hr.shape[-2]} pixels, too few for ×{scale:g}; remove it")
+def _check_at_least_one_pixel(path: Path, hr: Size, scale: float) -> None:
+    if min(hr) < scale_fraction(scale).numerator:
+        raise InputError(f"{path} has {hr[1]}×{hr[0]} pixels, too few for ×{scale:g}; remove it")
 
 
-def _check_sizes(path: Path, hr: Tensor, lr_path: Path, lr: Tensor, scale: float) -> None:
-    height, width = (paired_size(size, scale)[0] for size in hr.shape[-2:])
-    if lr.shape[-2:] != (height, width):
+def _check_sizes(path: Path, hr: Size, lr_path: Path, lr: Size, scale: float) -> None:
+    height, width = (paired_size(size, scale)[0] for size in hr)
+    if tuple(lr) != (height, width):
         raise InputError(
-            f"{lr_path} has {lr.shape[-1]}×{lr.shape[-2]} pixels, but {path} with {hr.shape[-1]}×{hr.shape[-2]} "
+            f"{lr_path} has {lr[1]}×{lr[0]} pixels, but {path} with {hr[1]}×{hr[0]} "
             f"needs {width}×{height} at ×{scale:g}; mend the pair, or remove {lr_path.parent} to have LR images made"
         )

@@ -19,7 +19,7 @@ from torch.utils.data import Dataset, Sampler
 from igconv_sr.data.batches.degradation import MATLAB, Degradation, PatchDegradation, PatchPlace
 from igconv_sr.data.batches.mixture import Mixture
 from igconv_sr.data.batches.schedule import ScaleSchedule, row_scales
-from igconv_sr.data.images.store import ImageSource
+from igconv_sr.data.images.store import ImageSource, Sizes
 from igconv_sr.errors import InputError
 from igconv_sr.functional.dihedral import GROUP_ORDER
 from igconv_sr.functional.paired_size import larger, paired_size
@@ -126,15 +126,7 @@ class MixedScaleCrops(Dataset[CropBatch]):
         self.store, self.scales, self.patch = store, tuple(scales), lr_patch_size
         self.schedule, self.seed, self.layout = schedule, seed, layout
         self.degradation = degradation
-        smallest = store.sizes.min(axis=1)
-        self.usable = {r: np.flatnonzero(smallest >= larger(lr_patch_size, r)) for r in self.scales}
-        for scale, images in self.usable.items():
-            if not images.size:
-                side = larger(lr_patch_size, scale)
-                raise InputError(
-                    f"no image is large enough for ×{scale:g}: a patch takes {side} pixels, the "
-                    f"largest image has {smallest.max()} on its shorter side; lower data.lr_patch_size"
-                )
+        self.usable = usable_images(store.sizes, self.scales, lr_patch_size)
         self.mixture = mixture
         self.usable_per_set = {} if mixture is None else mixture.split(self.usable)
 
@@ -205,6 +197,28 @@ def crop_with_margin(image: UInt8Image, top: int, left: int, patch: int, scale: 
     if not any(width for widths in mirrored for width in widths):
         return inside
     return np.pad(inside, (*mirrored, (0, 0)), mode="symmetric")
+
+
+def usable_images(sizes: Sizes, scales: Sequence[float], lr_patch_size: int) -> dict[float, npt.NDArray[np.int64]]:
+    """Per scale the numbers of the images that are large enough for a patch.
+
+    Args:
+        sizes: (N,2) heights and widths.
+        scales: Scales of the training.
+        lr_patch_size: n, the same at every scale.
+
+    Raises:
+        InputError: If there is none at some scale.
+    """
+    smallest = sizes.min(axis=1)
+    usable = {r: np.flatnonzero(smallest >= larger(lr_patch_size, r)) for r in scales}
+    for scale, images in usable.items():
+        if not images.size:
+            raise InputError(
+                f"no image is large enough for ×{scale:g}: a patch takes {larger(lr_patch_size, scale)} pixels, the "
+                f"largest image has {smallest.max()} on its shorter side; lower data.lr_patch_size"
+            )
+    return usable
 
 
 class StepSampler(Sampler[int]):

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from igconv_sr.data.batches.augment import to_batch
 from igconv_sr.data.batches.benchmark import Benchmark, BenchmarkImages
 from igconv_sr.data.batches.blur_downscale_noise import BlurDownscaleNoise
-from igconv_sr.data.batches.crops import CropBatch, Layout, MixedScaleCrops, StepSampler
+from igconv_sr.data.batches.crops import CropBatch, Layout, MixedScaleCrops, StepSampler, usable_images
 from igconv_sr.data.batches.degradation import MATLAB, Degradation, Pil
 from igconv_sr.data.batches.lr_files import paired_files
 from igconv_sr.data.batches.mixture import Mixture
@@ -144,7 +144,8 @@ class MixedScaleData(LightningDataModule):
 
     def prepare_data(self) -> None:
         """Decodes or measures the images, once per machine."""
-        self._open()
+        if self.store is None:
+            self._open()
 
     def _open(self) -> tuple[ImageSource, dict[float, ImageSource]]:
         """The HR images, and per scale the LR ones where they are read from files."""
@@ -154,20 +155,25 @@ class MixedScaleData(LightningDataModule):
         return open_images(self.train_files, self.cache, self.storage), lr
 
     def setup(self, stage: str) -> None:
-        """Opens the store and says which images are too small for some scale."""
-        if stage != "fit":
+        """Opens the store, once, and says which images are too small for some scale.
+
+        Raises:
+            InputError: If images are damaged, or no image is large enough for a patch.
+        """
+        if stage != "fit" or self.store is not None:
             return
         check_sizes(self.valid_pairs)
-        self.store, lr = self._open()
-        self.degradation = named_degradation(self.degradation_name, self.store, lr, self.blur_downscale_noise)
-        smallest = self.store.sizes.min(axis=1)
-        for scale in self.scales:
-            side = larger(self.lr_patch_size, scale)
-            too_small = int((smallest < side).sum())
-            if 0 < too_small < len(self.store):
+        store, lr = self._open()
+        self.degradation = named_degradation(self.degradation_name, store, lr, self.blur_downscale_noise)
+        usable = usable_images(store.sizes, self.scales, self.lr_patch_size)
+        if self.mixture is not None:
+            self.mixture.split(usable)
+        self.store = store
+        for scale, images in usable.items():
+            if too_small := len(store) - len(images):
                 say(
-                    f"{too_small} of {len(self.store)} images are smaller than a crop at ×{scale:g} "
-                    f"({side} pixels) and are used at smaller scales only"
+                    f"{too_small} of {len(store)} images are smaller than a crop at ×{scale:g} "
+                    f"({larger(self.lr_patch_size, scale)} pixels) and are used at smaller scales only"
                 )
 
     def train_dataloader(self) -> DataLoader[CropBatch]:
