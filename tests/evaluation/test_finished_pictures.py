@@ -89,6 +89,18 @@ def score(zoo: Path, pictures: Path) -> None:
     score_pictures(pictures, [find_benchmark(zoo)], SCALES, STANDARD, PerceptualMetrics([]))
 
 
+def test_pictures_that_no_image_asks_for_are_counted_and_named(
+    zoo: Path, enlarged: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = enlarged("x{scale}/{name}.png")
+    stranger = next(pictures.rglob("*.png"))
+    stranger.with_name("stranger_x2.png").write_bytes(stranger.read_bytes())
+    capsys.readouterr()
+    score(zoo, pictures)
+    where = stranger.with_name("stranger_x2.png").relative_to(pictures)
+    assert f"not used of sr={pictures}: 1 picture of no image that is asked for ({where})" in capsys.readouterr().out
+
+
 def test_a_picture_that_is_missing_ambiguous_or_of_another_size_is_named(
     zoo: Path, enlarged: Callable[[str], Path]
 ) -> None:

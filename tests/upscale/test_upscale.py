@@ -246,15 +246,30 @@ def test_a_folder_twice_enlarges_nothing_twice(upscale: Run) -> None:
     assert names("in") == ["a.png", "a_x2.png"]
 
 
+def test_what_is_not_used_of_a_folder_is_counted_and_named(upscale: Run) -> None:
+    Path("in/deeper").mkdir(parents=True)
+    Image.fromarray(smooth(10, 10)).save("in/a.png")
+    for name in ("._a.png", ".DS_Store", "a.heic", "b.psd", "c.txt", "d.mp4"):
+        Path("in", name).touch()
+    flags = ("in", "--scale", "2", "--overwrite")
+    first = [line for line in upscale(*flags).out.splitlines() if line.startswith("Notice")]
+    assert first == [
+        "Notice: not used of in: 1 hidden one (._a.png); 4 files that are no pictures by their names "
+        "(a.heic, b.psd, c.txt and 1 more); 1 folder in it (deeper)"
+    ]
+    again = [line for line in upscale(*flags).out.splitlines() if line.startswith("Notice")]
+    assert again == [f"{first[0]}; 1 result of this very command (a_x2.png)"]
+
+
 def test_a_pattern_finds_subfolders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("a.jpg", "in/b.jpg", "in/deep/c.jpg", "in/[d].jpg"):
         Path(name).parent.mkdir(exist_ok=True, parents=True)
         Path(name).touch()
-    assert [str(job.source) for job in plan(["in/**/*.jpg"], None, "x2", None)] == [
+    assert [str(job.source) for job in plan(["in/**/*.jpg"], None, "x2", None).jobs] == [
         "in/[d].jpg", "in/b.jpg", "in/deep/c.jpg",
     ]  # fmt: skip
-    assert [str(job.source) for job in plan(["in/[d].jpg"], None, "x2", None)] == ["in/[d].jpg"]
+    assert [str(job.source) for job in plan(["in/[d].jpg"], None, "x2", None).jobs] == ["in/[d].jpg"]
 
 
 def hostile(folder: Path) -> None:

@@ -46,7 +46,7 @@ def folder_against_network(model: str, pictures: int, side: int) -> Comparison:
 
     def ours() -> Sequence[Tensor]:
         shutil.rmtree(target, ignore_errors=True)
-        jobs = plan([str(source)], str(target), "x3", "png")
+        jobs = plan([str(source)], str(target), "x3", "png").jobs
         messages = Messages(len(jobs), to_stderr=False, quiet=True)
         BatchUpscaling(upscaler, Enlargement(Fraction(_SCALE)), messages, overwrite=False).run(jobs)
         return [torch.from_numpy(read_rgb(path)).float() for path in sorted(target.iterdir())[:2]]

@@ -15,6 +15,8 @@ from igconv_sr.evaluation.scoring import perceptual_values
 from igconv_sr.metrics import ImageScore, Protocol, ScoreCollector
 from igconv_sr.metrics.perceptual import PerceptualMetrics
 from igconv_sr.pictures.decoding import read_rgb
+from igconv_sr.system.console import say
+from igconv_sr.system.left_out import Kind, LeftOut
 
 _SCALE = re.compile(r"x(\d+(?:\.\d+)?)(?=$|[\W_])|(?:^|[\W_])(\d+(?:\.\d+)?)x(?=$|[\W_])", re.IGNORECASE)
 """``x2`` at the end of a word, or ``2x`` as one."""
@@ -57,7 +59,9 @@ class FinishedPictures:
         if not folder.is_dir():
             raise InputError(f"sr={folder} is not a folder; give the folder of finished pictures")
         self.folder = folder
-        self._pictures = [_picture(path, folder) for path in list_images(folder)]
+        self._left_out = LeftOut(f"sr={folder}")
+        self._pictures = [_picture(path, folder) for path in list_images(folder, self._left_out.add)]
+        self._scored: set[Path] = set()
         images = set(images)
         self._benchmarks = {benchmark.lower() for benchmark, _ in images}
         self._names = {name for _, name in images}
@@ -69,6 +73,7 @@ class FinishedPictures:
             InputError: If there is none or several, or it has not the size of the HR image.
         """
         path = self._find(item)
+        self._scored.add(path)
         pixels = read_rgb(path)
         height, width = item.hr.shape[-2:]
         if pixels.shape[:2] != (height, width):
@@ -76,6 +81,12 @@ class FinishedPictures:
                 f"{path} has {pixels.shape[1]}×{pixels.shape[0]} pixels, but {item.title} has {width}×{height}"
             )
         return torch.tensor(pixels).permute(2, 0, 1).unsqueeze(0) / 255
+
+    def notices(self) -> list[str]:
+        """What of the folder has not been asked for, in one line or none."""
+        for path in sorted(picture.path for picture in self._pictures if picture.path not in self._scored):
+            self._left_out.add(Kind.STRANGE, path.relative_to(self.folder).as_posix())
+        return self._left_out.notices()
 
     def _find(self, item: BenchmarkItem) -> Path:
         others = self._benchmarks - {item.benchmark.lower()}
@@ -124,6 +135,8 @@ def score_pictures(
     for item in (images[index] for index in range(len(images))):
         sr = pictures(item)
         collector.update(item, sr, perceptual_values(perceptual, protocol, item, sr))
+    for notice in pictures.notices():
+        say(notice)
     return collector.take()
 
 

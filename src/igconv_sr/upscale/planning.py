@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from igconv_sr.errors import InputError
+from igconv_sr.pictures.suffixes import IMAGE_SUFFIXES
 from igconv_sr.system.console import printable
+from igconv_sr.system.left_out import Kind, LeftOut
 
 FORMATS = ("png", "jpg", "webp")
 """Formats that are written; the first one unless asked otherwise."""
 
 STREAM = "-"
 """Standard input, standard output."""
-
-_SUFFIXES = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif"}
-_SUFFIXES |= {".jp2", ".ppm", ".pgm", ".tga"}
-"""Suffixes of the files that are taken out of a folder."""
 
 _FORMAT_OF = {".png": "png", ".jpg": "jpg", ".jpeg": "jpg", ".webp": "webp"}
 
@@ -52,19 +50,31 @@ class _Source(NamedTuple):
 
     Attributes:
         text: Its path, or ``-``.
-        is_named: Whether it was named itself, and not found.
         below: Its folder below the one that was searched.
         problem: Why an argument means no picture, or empty.
+        left_out: Of the folder or pattern that found it; None where it was named itself.
     """
 
     text: str
-    is_named: bool
     below: Path = Path()
     problem: str = ""
+    left_out: LeftOut | None = None
 
 
-def plan(inputs: Sequence[str], output: str | None, mark: str, form: str | None) -> list[Job]:
-    """The jobs of a command line, in its order, folders and patterns sorted.
+class Plan(NamedTuple):
+    """What a command line means.
+
+    Attributes:
+        jobs: In its order, folders and patterns sorted.
+        notices: What of its folders and patterns is not used, a line each.
+    """
+
+    jobs: list[Job]
+    notices: list[str]
+
+
+def plan(inputs: Sequence[str], output: str | None, mark: str, form: str | None) -> Plan:
+    """What a command line means.
 
     A folder stands for the image files in it, not in its subfolders; what a folder or a pattern finds and this run
     would itself write is left out, so that the same command can be given twice. What ``**`` finds in subfolders goes
@@ -80,14 +90,15 @@ def plan(inputs: Sequence[str], output: str | None, mark: str, form: str | None)
         InputError: If the output does not fit the inputs, or nothing can be done.
     """
     found: dict[str, _Source] = {}
+    left_out = {text: LeftOut(text) for text in inputs}
     for text in inputs:
-        for source in _expand(text):
+        for source in _expand(text, left_out[text]):
             found.setdefault(source.text, source)
     jobs = _writable(_jobs(list(found.values()), output, mark, form))
     if all(job.problem for job in jobs):
         first = next((job for job in jobs if job.problem), None)
         raise InputError("there is nothing to enlarge" if first is None else f"{printable(first.name)} {first.problem}")
-    return jobs
+    return Plan(jobs, [notice for each in left_out.values() for notice in each.notices()])
 
 
 def _jobs(found: Sequence[_Source], output: str | None, mark: str, form: str | None) -> list[Job]:
@@ -105,9 +116,12 @@ def _jobs(found: Sequence[_Source], output: str | None, mark: str, form: str | N
     folder = None if output is None else Path(output)
     jobs = [_job(source, _target(source, folder, mark, form, whole_name=False), form) for source in found]
     targets = {job.target for job in jobs}
-    kept = [
-        (job, source) for job, source in zip(jobs, found, strict=True) if source.is_named or job.source not in targets
-    ]
+    kept = []
+    for job, source in zip(jobs, found, strict=True):
+        if source.left_out is not None and job.source in targets:
+            source.left_out.add(Kind.RESULT, Path(source.text).name)
+        else:
+            kept.append((job, source))
     return _apart(kept, folder, mark)
 
 
@@ -129,36 +143,46 @@ def _writable(jobs: Sequence[Job]) -> list[Job]:
     ]
 
 
-def _expand(text: str) -> Iterator[_Source]:
+def _expand(text: str, left_out: LeftOut) -> Iterator[_Source]:
     """The files that an argument means."""
     path = Path(text)
     if text == STREAM or not path.is_dir():
         if text != STREAM and not path.exists() and glob.has_magic(text):
-            yield from _matches(text)
+            yield from _matches(text, left_out)
         else:
-            yield _Source(text, is_named=True)
+            yield _Source(text)
         return
-    files = sorted(entry for entry in path.iterdir() if _is_picture(entry))
+    files = []
+    for entry in sorted(path.iterdir()):
+        if _is_picture(entry):
+            files.append(entry)
+        else:
+            kind = Kind.HIDDEN if _is_of_system(entry) else Kind.FOLDER if entry.is_dir() else Kind.OTHER
+            left_out.add(kind, entry.name)
     if not files:
         beneath = str(path / "**" / "*")
         problem = f"holds no image file; subfolders are not searched, but {beneath!r} is"
-        yield _Source(text, is_named=True, problem=problem)
-    yield from (_Source(str(entry), is_named=False) for entry in files)
+        yield _Source(text, problem=problem)
+    yield from (_Source(str(entry), left_out=left_out) for entry in files)
 
 
-def _matches(pattern: str) -> Iterator[_Source]:
+def _matches(pattern: str, left_out: LeftOut) -> Iterator[_Source]:
     parts = Path(pattern).parts
     fixed = next(number for number, part in enumerate(parts) if glob.has_magic(part))
     searched = Path(*parts[:fixed])
     matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
     files = [match for match in matches if not match.is_dir() and not _is_of_system(match)]
+    for match in matches:
+        if _is_of_system(match):
+            left_out.add(Kind.HIDDEN, str(match.relative_to(searched)))
     if not files:
-        yield _Source(pattern, is_named=True, problem="matches no file")
-    yield from (_Source(str(file), is_named=False, below=file.parent.relative_to(searched)) for file in files)
+        yield _Source(pattern, problem="matches no file")
+    for file in files:
+        yield _Source(str(file), below=file.parent.relative_to(searched), left_out=left_out)
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in _SUFFIXES and not _is_of_system(path)
+    return path.suffix.lower() in IMAGE_SUFFIXES and not _is_of_system(path)
 
 
 def _is_of_system(path: Path) -> bool:

@@ -26,12 +26,13 @@ def main(arguments: Sequence[str]) -> None:
     sized = options.width is not None or options.height is not None
     enlargement = Enlargement(options.scale if options.scale or sized else _SCALE, options.width, options.height)
     named = None if options.weights is None else find_weights(options.weights)
-    jobs = plan(options.inputs, options.output, enlargement.mark, options.format)
+    jobs, notices = plan(options.inputs, options.output, enlargement.mark, options.format)
     there = [job for job in jobs if options.skip_existing and job.target is not None and job.target.exists()]
     jobs = [job for job in jobs if job not in there]
-    skipped = f"{len(there)} of the results are there already and are left as they are"
+    if there:
+        notices.append(f"{len(there)} of the results are there already and are left as they are")
     if not jobs:
-        print(skipped)
+        print("\n".join(notices))
         return
     to_stdout = any(job.target is None for job in jobs)
     if to_stdout and sys.stdout.isatty():
@@ -51,8 +52,8 @@ def main(arguments: Sequence[str]) -> None:
     with Messages(len(jobs), to_stdout) as messages:
         if named is None:
             messages.say(default.remark)
-        if there:
-            messages.say(skipped)
+        for notice in notices:
+            messages.say(notice)
         upscaler = Upscaler(
             net,
             device,

@@ -125,6 +125,21 @@ def test_a_folder_of_several_benchmarks(tmp_path: Path) -> None:
         find_benchmark(tmp_path / "benchmark")
 
 
+def test_what_is_not_used_of_a_benchmark_is_counted_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("Set5/HR/baby.png", "T91/train/t1.png"):
+        save(tmp_path / name, 12, 12)
+    for name in ("LR_bicubic/X2/babyx2.png", "LR_bicubic/X2/strangerx2.png", "LR_unknown/X2/babyx2.png"):
+        save(tmp_path / "Set5" / name, 6, 6)
+    (tmp_path / "Set5" / "readme.txt").touch()
+    find_benchmark(tmp_path / "Set5")
+    assert capsys.readouterr().out == (
+        f"Notice: not used of {tmp_path / 'Set5'}: 1 file that is no picture by its name (readme.txt); "
+        "1 LR file without an HR file (strangerx2.png); 1 folder of another version of its images (LR_unknown/X2)\n"
+    )
+
+
 def test_lr_images_alone_are_no_benchmark(tmp_path: Path) -> None:
     save(tmp_path / "DIV2K_test_LR_bicubic" / "X2" / "0901x2.png", 12, 12)
     with pytest.raises(InputError, match="LR images alone"):
@@ -134,21 +149,27 @@ def test_lr_images_alone_are_no_benchmark(tmp_path: Path) -> None:
 def test_sizes_that_disagree_are_named(tmp_path: Path) -> None:
     save(tmp_path / "HR" / "baby.png", 12, 12)
     save(tmp_path / "LR_bicubic" / "X2" / "babyx2.png", 6, 5)
-    with pytest.raises(InputError, match=r"babyx2\.png has 5×6 pixels, .*baby\.png with 12×12 needs 6×6 at ×2"):
-        BenchmarkImages([find_benchmark(tmp_path)], [2])[0]
+    images = BenchmarkImages([find_benchmark(tmp_path)], [2])
+    for read in (lambda: images[0], images.check):
+        with pytest.raises(InputError, match=r"babyx2\.png has 5×6 pixels, .*baby\.png with 12×12 needs 6×6 at ×2"):
+            read()
 
 
 def test_a_missing_lr_file_is_named(tmp_path: Path) -> None:
     save(tmp_path / "HR" / "baby.png", 12, 12)
     save(tmp_path / "LR_bicubic" / "X2" / "birdx2.png", 6, 6)
-    with pytest.raises(InputError, match=r"babyx2\.png does not exist"):
-        BenchmarkImages([find_benchmark(tmp_path)], [2])[0]
+    images = BenchmarkImages([find_benchmark(tmp_path)], [2])
+    for read in (lambda: images[0], images.check):
+        with pytest.raises(InputError, match=r"babyx2\.png does not exist"):
+            read()
 
 
 def test_images_smaller_than_the_scale_are_named(tmp_path: Path) -> None:
     save(tmp_path / "dot.png", 3, 40)
-    with pytest.raises(InputError, match=r"dot\.png has 40×3 pixels, too few for ×4"):
-        BenchmarkImages([find_benchmark(tmp_path)], [4])[0]
+    images = BenchmarkImages([find_benchmark(tmp_path)], [4])
+    for read in (lambda: images[0], images.check):
+        with pytest.raises(InputError, match=r"dot\.png has 40×3 pixels, too few for ×4"):
+            read()
 
 
 def test_folders_that_are_no_benchmarks_are_named(tmp_path: Path) -> None:

@@ -114,6 +114,33 @@ def test_images_beside_a_folder_of_hr_images_are_not_left_out_silently(tmp_path:
     ]
 
 
+def test_files_of_a_folder_that_are_no_images_are_counted_and_named(tmp_path: Path) -> None:
+    root = touch(tmp_path / "root", "a.png", "b.avif", "deep/c.ppm", "d.heic", "deep/e.txt", "f.cr2", "g.svg")
+    touch(root, "deep/._c.ppm", ".DS_Store", "deep/Thumbs.db")
+    touch(tmp_path / "valid", "v.png", "v.json")
+    (root / "back").symlink_to(root)
+    found = select_folder(root, tmp_path / "valid")
+    assert sorted(path.name for path in found.train) == ["a.png", "b.avif", "c.ppm"]
+    assert found.notices == [
+        f"Notice: not used of {root}: 1 link back to a folder above (back); 4 files that are no pictures by their names "
+        "(d.heic, deep/e.txt, f.cr2 and 1 more); 1 hidden one (deep/._c.ppm)",
+        f"Notice: not used of {tmp_path / 'valid'}: 1 file that is no picture by its name (v.json)",
+    ]
+
+
+def test_files_beside_the_folder_asked_for_are_no_matter(tmp_path: Path) -> None:
+    touch(tmp_path, "DIV2K_train_HR/0001.png", "DIV2K_train_HR/0002.png", "DIV2K_train_HR/a.txt", "b.txt")
+    assert select_folder(tmp_path / "DIV2K_train_HR").notices == [
+        f"Notice: not used of {tmp_path / 'DIV2K_train_HR'}: 1 file that is no picture by its name (a.txt)"
+    ]
+
+
+def test_images_beside_shards_are_counted_and_named(tmp_path: Path) -> None:
+    touch(tmp_path, "root/shard-00000.tar", "root/shards.txt", "root/a.png", "valid/v.png")
+    found = select_folder(tmp_path / "root", tmp_path / "valid")
+    assert found.notices == [f"Notice: not used of {tmp_path / 'root'}: 1 file beside the shards (a.png)"]
+
+
 def test_folder_with_given_validation_images_never_trains_on_them(tmp_path: Path) -> None:
     touch(tmp_path, *numbered("a", 1, 3), *numbered("b", 1, 2))
     found = select_folder(tmp_path, tmp_path / "b")

@@ -23,6 +23,8 @@ from igconv_sr.functional.imresize import imresize_uint8
 from igconv_sr.functional.paired_size import paired_size
 from igconv_sr.pictures.decoding import UInt8Image, read_rgb, read_rgb_and_gray, read_size
 from igconv_sr.scale import scale_fraction
+from igconv_sr.system.console import say
+from igconv_sr.system.left_out import Kind, LeftOut
 
 LrKernel = Literal["matlab", "pil"]
 Size = Sequence[int]
@@ -103,6 +105,8 @@ class Benchmark:
 def find_benchmarks(folder: Path) -> list[Benchmark]:
     """The benchmarks below a folder, in any layout that :mod:`igconv_sr.data.sources.layouts` knows.
 
+    What the folder holds besides is said in a line.
+
     Raises:
         InputError: If the folder does not exist or holds no image.
     """
@@ -110,12 +114,23 @@ def find_benchmarks(folder: Path) -> list[Benchmark]:
         raise InputError(f"benchmark {folder} is not a folder; give the folder that holds HR/")
     if (folder / "HR").is_dir():
         list_images(folder / "HR")
-    sets = [found for found in find_sets(folder) if found.files]
+    left_out = LeftOut(str(folder))
+    sets = [found for found in find_sets(folder, left_out.add) if found.files]
     if not sets:
         list_images(folder)
         raise InputError(f"{folder} holds LR images alone; a benchmark needs the HR ones, in HR/ beside them")
     # A folder that holds training images as well: they are not what is asked for.
     chosen = [found for found in sets if found.split != "train"] or sets
+    for found in sets:
+        if found not in chosen:
+            left_out.add(Kind.TO_TRAIN_ON, found.name)
+    for found in chosen:
+        for path in found.unpaired:
+            left_out.add(Kind.LOW_RESOLUTION, path.name)
+        for place in (*found.unused_hr, *found.unused_lr):
+            left_out.add(Kind.VERSION, os.path.relpath(place, folder))
+    for notice in left_out.notices():
+        say(notice)
     return [Benchmark(found.name, found.files, found.lr_files, found.own_files) for found in chosen]
 
 

@@ -10,6 +10,7 @@ from igconv_sr.data.sources.mix import select_mix
 from igconv_sr.data.sources.remote import remote_shards
 from igconv_sr.data.sources.selection import Selection, select, select_folder
 from igconv_sr.data.sources.walk import is_shard, list_images
+from igconv_sr.system.left_out import LeftOut
 
 
 class FolderData(MixedScaleData):
@@ -55,14 +56,17 @@ class RemoteData(MixedScaleData):
 
     def __init__(self, name: str, root: str, valid_folder: str, **crops: Any) -> None:
         self.root = root
-        super().__init__(name, remote_shards(root), list_images(Path(valid_folder).expanduser()), **crops)
+        folder = Path(valid_folder).expanduser()
+        self.left_out = LeftOut(str(folder))
+        super().__init__(name, remote_shards(root), list_images(folder, self.left_out.add), **crops)
 
     def describe(self) -> str:
-        """What is trained and validated on."""
-        return (
+        """What is trained and validated on, and notices."""
+        first = (
             f"Data: {self.dataset_name}, {len(self.train_files):,} shards from {self.root}, "
             f"{len(self.valid_files)} images for validation"
         )
+        return "\n".join((first, *self.left_out.notices()))
 
 
 class PublishedData(MixedScaleData):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from igconv_sr.commands.flags import FlagParser
 from igconv_sr.data.sources.layouts import ImageSet, find_sets
 from igconv_sr.errors import InputError
+from igconv_sr.system.left_out import LeftOut
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,9 +60,12 @@ def _parser() -> FlagParser:
 def _sets(paths: Sequence[Path]) -> list[ImageSet]:
     sets: dict[tuple[Path, str], ImageSet] = {}
     for path in paths:
-        found = find_sets(path.expanduser())
+        left_out = LeftOut(str(path))
+        found = find_sets(path.expanduser(), left_out.add)
         if not found:
             raise InputError(f"no image below {path}; give the folder of a data set")
+        for notice in left_out.notices():
+            print(notice)
         sets |= {(each.folder.resolve(), each.name): each for each in found}
     return list(sets.values())
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from igconv_sr.data.sources.remote import LIST_NAME, RemoteFile
-from igconv_sr.data.sources.walk import IMAGE_SUFFIXES, SHARD_SUFFIX
+from igconv_sr.data.sources.remote import RemoteFile
+from igconv_sr.data.sources.walk import LIST_NAME, SHARD_SUFFIX
 from igconv_sr.errors import InputError
 from igconv_sr.pictures.decoding import size_of
+from igconv_sr.pictures.suffixes import IMAGE_SUFFIXES
 from igconv_sr.system.files import replacing
 
 

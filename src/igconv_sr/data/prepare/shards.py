@@ -7,6 +7,7 @@ from pathlib import Path
 from igconv_sr.commands.flags import FlagParser
 from igconv_sr.data.sources.walk import list_images
 from igconv_sr.errors import InputError
+from igconv_sr.system.left_out import LeftOut
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -18,7 +19,8 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     if options.output.exists() and (not options.output.is_dir() or any(options.output.iterdir())):
         raise InputError(f"{options.output} exists already and is not empty; choose another folder, or remove it")
-    files = list_images(options.source)
+    left_out = LeftOut(str(options.source))
+    files = list_images(options.source, left_out.add)
     # Not before the flags are known to be right: torch takes seconds.
     from igconv_sr.data.images.tar_shards import write_shards
 
@@ -27,6 +29,8 @@ def main(arguments: Sequence[str]) -> None:
         shutil.rmtree(partial)  # of an attempt that was killed
     shards = write_shards(files, options.source, partial, options.shard_size * 2**20)
     partial.rename(options.output)
+    for notice in left_out.notices():
+        print(notice)
     print(f"Wrote {len(files):,} images into {len(shards):,} shards in {options.output}")
     print(f"Train: make train data=folder data.storage=encoded data.root={options.output} data.valid_folder=…")
     print(

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from igconv_sr.data.sources.known import KnownSet, Split, is_split, known_set, split_of
 from igconv_sr.data.sources.pairing import HRFiles, LRFiles, pair, scale_of_name
 from igconv_sr.data.sources.places import Place, has_role, is_hr, place
-from igconv_sr.data.sources.walk import Neighbours, walk
+from igconv_sr.data.sources.walk import Neighbours, no_matter, walk
 from igconv_sr.errors import InputError
+from igconv_sr.system.left_out import Kind, Tell
 
 _PREFERRED_HR = ("HR", "hr", "GTmod12", "GT", "gt", "plain", "original")
 """Of several HR versions of a set the first is used: LR files of BasicSR's layout belong to GTmod12."""
@@ -69,25 +70,33 @@ class ImageSet:
         return replace(self, files=files or next(iter(own.values()), ()), own_files=own, lr_files=lr, unpaired=())
 
 
-def find_sets(root: Path) -> list[ImageSet]:
+def find_sets(root: Path, left_out: Tell = no_matter) -> list[ImageSet]:
     """The sets below a folder; it may also be a set's folder of HR files, whose LR files then lie beside it.
 
     Images whose folders' names say nothing form one set per folder that names a known data set or a split, and
     otherwise one set all together, as in a tree of one folder per class.
 
+    Args:
+        root: The folder.
+        left_out: Is told of all files below it that are no images.
+
     Raises:
         InputError: If ``root`` is not a folder.
     """
     start = _beginning(root)
-    sets = find_sets_around(root)
+    sets = find_sets_around(root, left_out)
     if start == root:
         return sets
     parts = [each.below(root) for each in sets]
     return [each for each in parts if each.files]
 
 
-def find_sets_around(root: Path) -> list[ImageSet]:
+def find_sets_around(root: Path, left_out: Tell = no_matter) -> list[ImageSet]:
     """As :func:`find_sets`, with what lies beside ``root`` where that is a folder of HR files.
+
+    Args:
+        root: The folder.
+        left_out: Is told of all files below it that are no images.
 
     Raises:
         InputError: If ``root`` is not a folder.
@@ -99,7 +108,13 @@ def find_sets_around(root: Path) -> list[ImageSet]:
     def enter(parts: tuple[str, ...]) -> bool:
         return start == root or len(parts) > 1 or has_role(parts[0])
 
-    located = [_Located(run, place(run.parts)) for run in walk(start, enter)]
+    before = "" if start == root else f"{root.absolute().relative_to(start.absolute()).as_posix()}/"
+
+    def tell(kind: Kind, name: str) -> None:
+        if name.startswith(before):
+            left_out(kind, name.removeprefix(before))
+
+    located = [_Located(run, place(run.parts)) for run in walk(start, enter, tell)]
     by_key: dict[tuple[str, ...], list[_Located]] = defaultdict(list)
     with_roles = {each.place.key for each in located if each.place.role != "plain"}
     for each in located:

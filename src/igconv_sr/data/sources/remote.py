@@ -10,11 +10,11 @@ from aiohttp import ClientError
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 
+from igconv_sr.data.sources.walk import LIST_NAME
 from igconv_sr.errors import InputError
 
 T = TypeVar("T")
 
-LIST_NAME = "shards.txt"
 """Beside remote shards, whose folder cannot be listed over HTTP: their names, a line each."""
 
 _IDENTITY = ("size", "ETag", "Last-Modified", "LastModified", "mtime")

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from igconv_sr.data.sources.known import DF2K, DIV2K, FLICKR2K, IMAGENET, LSDIR, KnownSet
 from igconv_sr.data.sources.layouts import ImageSet, find_sets, find_sets_around
-from igconv_sr.data.sources.walk import list_images, list_shards
+from igconv_sr.data.sources.walk import LIST_NAME, list_images, list_shards
 from igconv_sr.errors import InputError, did_you_mean
+from igconv_sr.system.left_out import Kind, LeftOut
 
 FOLDER = "folder"
 _SETS = {"div2k": DIV2K, "flickr2k": FLICKR2K, "df2k": DF2K, "lsdir": LSDIR, "imagenet": IMAGENET}
@@ -166,18 +167,19 @@ def select_folder(root: Path, valid_root: Path | None = None) -> Selection:
     """
     if shards := list_shards(root):
         return _shards(shards, root, valid_root)
-    sets = _sets_with_images(root)
+    left_out, of_valid = LeftOut(str(root)), LeftOut(str(valid_root))
+    sets = _sets_with_images(root, left_out)
     train_sets = [each for each in sets if each.split in ("train", None)]
     for each in train_sets:
         _refuse_validation_images(each)
     valid_sets = [each for each in sets if each.split == "valid"] if train_sets else []
     if valid_root is not None:
-        valid_sets = _sets_with_images(valid_root)
+        valid_sets = _sets_with_images(valid_root, of_valid)
     valid, train = _files(valid_sets), _files(train_sets or sets)
     if valid:
         validated_on = set(valid)
         train = [path for path in train if path not in validated_on]
-    notices = _left_out(sets, train_sets)
+    notices = [*_left_out(sets, train_sets), *left_out.notices(), *of_valid.notices()]
     if not valid_sets:
         return _hold_out(train, root, notices, train_sets or sets)
     if not train:
@@ -189,8 +191,11 @@ def select_folder(root: Path, valid_root: Path | None = None) -> Selection:
 def _shards(shards: list[Path], root: Path, valid_root: Path | None) -> Selection:
     if valid_root is None:
         raise InputError(f"{root} holds shards; give validation images with data.valid_folder=…")
-    valid = _files(_sets_with_images(valid_root))
-    return Selection(shards, valid, str(valid_root), None, [], {})
+    left_out, of_valid = LeftOut(str(root)), LeftOut(str(valid_root))
+    for path in sorted({*root.iterdir()} - {*shards, root / LIST_NAME}):
+        left_out.add(Kind.LOOSE, path.name)
+    valid = _files(_sets_with_images(valid_root, of_valid))
+    return Selection(shards, valid, str(valid_root), None, [*left_out.notices(), *of_valid.notices()], {})
 
 
 def _valid_name(found: ImageSet) -> str | None:
@@ -213,8 +218,8 @@ def _files(sets: Sequence[ImageSet]) -> list[Path]:
     return list(sets[0].files) if len(sets) == 1 else sorted(path for each in sets for path in each.files)
 
 
-def _sets_with_images(folder: Path) -> list[ImageSet]:
-    sets = [each for each in find_sets(folder) if each.files]
+def _sets_with_images(folder: Path, left_out: LeftOut) -> list[ImageSet]:
+    sets = [each for each in find_sets(folder, left_out.add) if each.files]
     if not sets:
         list_images(folder)
         raise InputError(f"{folder} holds LR images alone; the HR ones are needed")

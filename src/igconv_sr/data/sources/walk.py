@@ -6,9 +6,17 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from igconv_sr.errors import InputError
+from igconv_sr.pictures.suffixes import IMAGE_SUFFIXES
+from igconv_sr.system.left_out import Kind, Tell
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+
+def no_matter(kind: Kind, name: str) -> None:
+    """What is left out is not asked for."""
+
+
 SHARD_SUFFIX = ".tar"
+LIST_NAME = "shards.txt"
+"""Of the file that lists the shards beside it."""
 
 
 class HasSuffix(Protocol):
@@ -39,7 +47,9 @@ class Neighbours(NamedTuple):
         return [folder / name for name in self.names]
 
 
-def walk(root: Path, enter: Callable[[tuple[str, ...]], bool] = lambda _: True) -> Iterator[Neighbours]:
+def walk(
+    root: Path, enter: Callable[[tuple[str, ...]], bool] = lambda _: True, left_out: Tell = no_matter
+) -> Iterator[Neighbours]:
     """All image files below a folder, hidden files and folders left out.
 
     A file is told from a folder by what the folder's listing says, so that nothing is asked about each file. Links
@@ -48,6 +58,7 @@ def walk(root: Path, enter: Callable[[tuple[str, ...]], bool] = lambda _: True) 
     Args:
         root: Where to begin.
         enter: Whether to look into a folder, by its path below ``root``.
+        left_out: Is told of all that is left out, by its path below ``root``.
 
     Yields:
         Runs in the order of ``sorted(paths)``.
@@ -57,38 +68,54 @@ def walk(root: Path, enter: Callable[[tuple[str, ...]], bool] = lambda _: True) 
     """
     if not root.is_dir():
         raise InputError(f"{root} is not a folder; give a folder of images")
-    yield from _walk(str(root), (), (os.path.realpath(root),), enter)
+    yield from _walk(str(root), (), (os.path.realpath(root),), enter, left_out)
 
 
 def _walk(
-    folder: str, parts: tuple[str, ...], above: tuple[str, ...], enter: Callable[[tuple[str, ...]], bool]
+    folder: str,
+    parts: tuple[str, ...],
+    above: tuple[str, ...],
+    enter: Callable[[tuple[str, ...]], bool],
+    left_out: Tell,
 ) -> Iterator[Neighbours]:
     names: list[str] = []
     with os.scandir(folder) as listing:
-        entries = sorted((entry for entry in listing if not entry.name.startswith(".")), key=lambda entry: entry.name)
+        entries = sorted(listing, key=lambda entry: entry.name)
     for entry in entries:
+        if entry.name.startswith("."):
+            left_out(Kind.HIDDEN, "/".join((*parts, entry.name)))
+            continue
         if not entry.is_dir():
             if entry.name.lower().endswith(IMAGE_SUFFIXES):
                 names.append(entry.name)
+            else:
+                left_out(Kind.OTHER, "/".join((*parts, entry.name)))
+            continue
+        if not enter((*parts, entry.name)):
             continue
         real = os.path.realpath(entry.path) if entry.is_symlink() else f"{above[-1]}{os.sep}{entry.name}"
-        if real in above or not enter((*parts, entry.name)):
+        if real in above:
+            left_out(Kind.CIRCLE, "/".join((*parts, entry.name)))
             continue
         if names:
             yield Neighbours(folder, parts, names)
             names = []
-        yield from _walk(entry.path, (*parts, entry.name), (*above, real), enter)
+        yield from _walk(entry.path, (*parts, entry.name), (*above, real), enter, left_out)
     if names:
         yield Neighbours(folder, parts, names)
 
 
-def list_images(folder: Path) -> list[Path]:
+def list_images(folder: Path, left_out: Tell = no_matter) -> list[Path]:
     """All image files below a folder, hidden ones left out, sorted by path.
+
+    Args:
+        folder: The folder.
+        left_out: Is told of all that is left out.
 
     Raises:
         InputError: If the folder does not exist or holds no image.
     """
-    files = [path for run in walk(folder) for path in run.paths()]
+    files = [path for run in walk(folder, left_out=left_out) for path in run.paths()]
     if not files:
         raise InputError(f"no image ({', '.join(s[1:] for s in IMAGE_SUFFIXES)}) in {folder}")
     return files
