@@ -122,8 +122,8 @@ def test_files_of_a_folder_that_are_no_images_are_counted_and_named(tmp_path: Pa
     found = select_folder(root, tmp_path / "valid")
     assert sorted(path.name for path in found.train) == ["a.png", "b.avif", "c.ppm"]
     assert found.notices == [
-        f"Notice: not used of {root}: 1 link back to a folder above (back); 4 files that are no pictures by their names "
-        "(d.heic, deep/e.txt, f.cr2 and 1 more); 1 hidden one (deep/._c.ppm)",
+        f"Notice: not used of {root}: 1 link back to a folder above (back); 4 files that are no pictures by their "
+        "names (d.heic, deep/e.txt, f.cr2 and 1 more); 1 hidden one (deep/._c.ppm)",
         f"Notice: not used of {tmp_path / 'valid'}: 1 file that is no picture by its name (v.json)",
     ]
 
