@@ -15,11 +15,10 @@ from igconv_sr.network import SRNet
 from igconv_sr.system.files import replacing
 from igconv_sr.upsamplers import IGConv, SPConv
 from igconv_sr.weights.card import ModelCard
-from igconv_sr.weights.released import official
-from igconv_sr.weights.released.buffers import index_buffers
+from igconv_sr.weights.released import LAYOUTS, official
 
 ENCODERS = ("swinir", "srformer", "atd")
-"""Names in :data:`igconv_sr.weights.released.official.ENCODERS`."""
+"""Names in :data:`igconv_sr.weights.released.LAYOUTS`."""
 
 _ASSUMED = {"category_size": 256, "img_size": 64}
 """Arguments that spandrel takes for granted, where an encoder has them."""
@@ -38,13 +37,13 @@ def spandrel_weights(net: SRNet, card: ModelCard, scale: int) -> dict[str, Tenso
     Raises:
         InputError: If spandrel has no class that computes the same.
     """
-    names = [name for name in ENCODERS if type(net.encoder) is official.ENCODERS[name]]
-    if not names:
+    layout = next((LAYOUTS[name] for name in ENCODERS if type(net.encoder) is LAYOUTS[name].encoder), None)
+    if layout is None:
         raise InputError(
             f"spandrel has no class that ends in one convolution for {card.model}, only for {', '.join(ENCODERS)}; "
             "use --format onnx"
         )
-    arguments = official.published_arguments(type(net.encoder)) | dict(card.encoder)
+    arguments = layout.published | dict(card.encoder)
     for name, value in _ASSUMED.items():
         if arguments.get(name, value) != value:
             raise InputError(
@@ -54,8 +53,8 @@ def spandrel_weights(net: SRNet, card: ModelCard, scale: int) -> dict[str, Tenso
     encoder = {key: value for key, value in net.state_dict().items() if not key.startswith("upsampler.")}
     kernel, bias = _head(net, scale)
     return {
-        **official.to_official(encoder, names[0]),
-        **index_buffers(names[0], arguments),
+        **official.to_official(encoder, layout.name),
+        **layout.buffers(arguments),
         f"{_HEAD}.weight": kernel,
         f"{_HEAD}.bias": bias,
     }

@@ -11,16 +11,13 @@ from igconv_sr.errors import InputError
 from igconv_sr.network import SRNet
 from igconv_sr.upsamplers import IGConv
 from igconv_sr.weights.card import ModelCard
-from igconv_sr.weights.released import official
-from igconv_sr.weights.released.buffers import index_buffers
+from igconv_sr.weights.released import LAYOUTS, official
+from igconv_sr.weights.released.base import published_arguments
 from igconv_sr.weights.released.recognise import Recognised, listed, recognise, unwrap
 
 _log = logging.getLogger(__name__)
 
 WEIGHTS_KEY = "params_ema"
-
-_SCALES = {("rcan", 8): [2, 3, 4, 8]}
-"""Scales of a released model, where they are not all up to the largest."""
 
 
 def from_released(content: Any, assume: Mapping[str, Any] | None = None) -> tuple[ModelCard, dict[str, Tensor], str]:
@@ -61,29 +58,28 @@ def to_released(net: SRNet, card: ModelCard) -> dict[str, dict[str, Tensor]]:
     Raises:
         InputError: If they have no such model.
     """
-    names = [name for name, encoder in official.ENCODERS.items() if type(net.encoder) is encoder]
-    if not names or not isinstance(net.upsampler, IGConv):
+    layout = next((layout for layout in LAYOUTS.values() if type(net.encoder) is layout.encoder), None)
+    if layout is None or not isinstance(net.upsampler, IGConv):
         parts = f"{type(net.encoder).__name__} with {type(net.upsampler).__name__}"
         raise InputError(
             f"the authors have no layout for {parts}, only for the paper's encoders with IGConv or IGConv+"
         )
-    arguments = official.published_arguments(type(net.encoder)) | dict(card.encoder)
-    weights = official.to_official(net.state_dict(), names[0])
-    return {WEIGHTS_KEY: weights | index_buffers(names[0], arguments)}
+    weights = official.to_official(net.state_dict(), layout.name)
+    return {WEIGHTS_KEY: weights | layout.buffers(layout.published | dict(card.encoder))}
 
 
 def _card(model: Recognised) -> ModelCard:
-    largest = model.upsampler_args["max_scale"]
-    upsampler = {**official.published_arguments(IGConv), **model.upsampler_args}
+    layout, largest = LAYOUTS[model.encoder], model.upsampler_args["max_scale"]
+    upsampler = {**published_arguments(IGConv), **model.upsampler_args}
     return ModelCard(
-        encoder={"_target_": f"igconv_sr.encoders.{official.ENCODERS[model.encoder].__name__}", **model.encoder_args},
+        encoder={"_target_": f"igconv_sr.encoders.{layout.encoder.__name__}", **model.encoder_args},
         upsampler={
             "_target_": "igconv_sr.upsamplers.IGConv",
             "_partial_": True,
             **upsampler,
             "igsample": model.upsampler == "igconv_plus",
         },
-        scales=_SCALES.get((model.encoder, largest), list(range(2, largest + 1))),
+        scales=list(layout.scales if largest == max(layout.scales) else range(2, largest + 1)),
         model=model.encoder,
         upsampler_name=model.upsampler,
         train_data="unknown",

@@ -1,8 +1,7 @@
 """Recognises the authors' released models by their weights: the encoder, its sizes and the upsampler.
 
-What the weights do not show is taken as published: factors such as EDSR's ``res_scale``, ATD's ``category_size``,
-HAT's training patch, HiT-SRF's base window and which of its windows are smaller, whether the kernels are averaged
-(``fgrep``: in IGConv+, and in RDN always), and the largest training scale (8 for the released RCAN, else 4).
+What the weights do not show is taken as published: arguments that the encoder's module names, whether the kernels are
+averaged (``fgrep``: in IGConv+), and the largest training scale (4 but for released models of more).
 """
 
 import warnings
@@ -14,8 +13,9 @@ from torch import Tensor
 
 from igconv_sr.errors import InputError, did_you_mean
 from igconv_sr.upsamplers.scales import whole_scale
-from igconv_sr.weights.released import official
-from igconv_sr.weights.released.shapes import READERS, Arguments, Shapes, read_encoder, read_upsampler
+from igconv_sr.weights.released import LAYOUTS, official
+from igconv_sr.weights.released.base import TRAINED_SCALES, Arguments, Layout, Shapes, Sizes, shapes_of
+from igconv_sr.weights.released.upsampler import read_upsampler
 
 _WRAPPERS = ("params_ema", "params", "state_dict")
 _PARALLEL = "module."
@@ -24,9 +24,6 @@ _MISSING = "is missing"
 
 _UPSAMPLERS = {"igconv": "IGConv", "igconv_plus": "IGConv+"}
 _TRAINING_ONLY = ("drop_path_rate", "checkpointing")
-_SEEN_IN_PART = ("hier_win_ratios",)
-_MAX_SCALE = 4
-_RELEASED_MAX_SCALES = {"rcan": 8}
 
 
 class Recognised(NamedTuple):
@@ -66,50 +63,12 @@ class Recognised(NamedTuple):
                 raise InputError(f"{name} cannot be assumed, only {names}{did_you_mean(name, self.assumed)}")
             if _kind(value) != _kind(self.assumed[name]):
                 raise InputError(f"{name}={value} should be {_kind(self.assumed[name])}, like {self.assumed[name]}")
-        whole_scale(given.get("max_scale", _MAX_SCALE))
+        whole_scale(given.get("max_scale", self.upsampler_args["max_scale"]))
         encoder_args, upsampler_args, assumed = (
             {name: given.get(name, value) for name, value in arguments.items()}
             for arguments in (self.encoder_args, self.upsampler_args, self.assumed)
         )
         return self._replace(encoder_args=encoder_args, upsampler_args=upsampler_args, assumed=assumed)
-
-
-class Candidate(NamedTuple):
-    """A model and the shapes of its weights."""
-
-    model: Recognised
-    expected: dict[str, tuple[int, ...]]
-
-    @classmethod
-    def of(cls, model: Recognised) -> Self:
-        """Builds the model without memory for its weights.
-
-        Raises:
-            InputError: If its arguments do not fit each other.
-        """
-        with torch.device("meta"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of layers without channels, as damaged weights make them
-            net = official.network(model._asdict())
-        return cls(model, Shapes(official.to_official(net.state_dict(), model.encoder)).by_key)
-
-    def misfits(self, shapes: Shapes) -> list[str]:
-        """What is wrong with each weight that does not fit, sorted by key."""
-        given = shapes.by_key
-        return [
-            f"{key} {self._reason(key, given.get(key))}"
-            for key in sorted(self.expected.keys() | given.keys())
-            if self.expected.get(key) != given.get(key)
-        ]
-
-    def _reason(self, key: str, shape: tuple[int, ...] | None) -> str:
-        if shape is None:
-            return _MISSING
-        return f"is {shape}, not {self.expected[key]}" if key in self.expected else "is not part of it"
-
-    def common(self, shapes: Shapes) -> tuple[int, int]:
-        """Number of weights that fit, and of those whose key at least does."""
-        common = self.expected.keys() & shapes.by_key.keys()
-        return sum(shapes.by_key[key] == self.expected[key] for key in common), len(common)
 
 
 def unwrap(content: Any) -> tuple[dict[str, Tensor], str]:
@@ -121,17 +80,13 @@ def unwrap(content: Any) -> tuple[dict[str, Tensor], str]:
     is_dict = isinstance(content, Mapping)
     wrapper = next((name for name in _WRAPPERS if is_dict and isinstance(content.get(name), Mapping)), None)
     weights = content if wrapper is None else content[wrapper]
-    if not (isinstance(weights, Mapping) and weights and all(map(_is_weight, weights.items()))):
+    items = weights.items() if isinstance(weights, Mapping) else ()
+    if not (items and all(isinstance(key, str) and isinstance(value, Tensor) for key, value in items)):
         raise InputError(f"it holds no weights, neither by themselves nor under {', '.join(_WRAPPERS)}")
     where = "no key of their own" if wrapper is None else wrapper
     if all(key.startswith(_PARALLEL) for key in weights):
         return {key.removeprefix(_PARALLEL): value for key, value in weights.items()}, f"{where}, each as {_PARALLEL}…"
     return dict(weights), where
-
-
-def _is_weight(item: tuple[object, object]) -> bool:
-    key, value = item
-    return isinstance(key, str) and isinstance(value, Tensor)
 
 
 def recognise(weights: Mapping[str, Tensor], assume: Mapping[str, Any] | None = None) -> Recognised:
@@ -145,33 +100,89 @@ def recognise(weights: Mapping[str, Tensor], assume: Mapping[str, Any] | None = 
         InputError: If no model has exactly these weights: names the nearest and the first keys that do not fit.
             If something is assumed that the weights show.
     """
-    shapes = Shapes(weights)
-    seen = {encoder: read_encoder(encoder, shapes, weights) for encoder in READERS}
+    shapes = shapes_of(official.without_buffers(weights))
+    seen = [(layout, _read(layout, shapes, weights)) for layout in LAYOUTS.values()]
     candidates = []
-    for encoder in sorted(seen, key=lambda encoder: not seen[encoder]):  # the likely ones first
-        candidate = _candidate(encoder, seen[encoder], read_upsampler(seen[encoder], shapes))
-        if not candidate.misfits(shapes):
-            return _assuming(candidate.model, assume, shapes) if assume else candidate.model
-        candidates.append(candidate)
+    for layout, arguments in sorted(seen, key=lambda pair: not pair[1]):  # the likely ones first
+        model, expected = _candidate(layout, arguments, read_upsampler(arguments.get(layout.channels, 0), shapes))
+        if not _misfits(expected, shapes):
+            return _assuming(model, assume, shapes) if assume else model
+        candidates.append((model, expected))
     raise InputError(_nearest(candidates, shapes))
+
+
+def _read(layout: Layout, shapes: Shapes, weights: Mapping[str, Tensor]) -> Arguments:
+    """Arguments of an encoder as the weights show them; none if something of it is not there."""
+    try:
+        seen = layout.read(Sizes(shapes, layout.published))
+    except KeyError:
+        return {}
+    return seen | layout.training_patch(seen, weights)
+
+
+def _candidate(layout: Layout, seen: Arguments, upsampler_args: Arguments) -> tuple[Recognised, Shapes]:
+    """The model with what was seen of it, or the published one where no network can be made of that, and its shapes."""
+    published = layout.published
+    encoder_args = published | seen
+    unseen = [name for name in published if name in layout.read_in_part or name not in (*seen, *_TRAINING_ONLY)]
+    plus = "sample_hidden_dim" in upsampler_args
+    hidden = {
+        "fgrep": plus or layout.always_fgrep,
+        "max_scale": max(layout.scales if encoder_args == published else TRAINED_SCALES),
+    }
+    model = Recognised(
+        layout.name,
+        encoder_args,
+        "igconv_plus" if plus else "igconv",
+        upsampler_args | hidden,
+        {name: encoder_args[name] for name in unseen} | hidden,
+    )
+    try:
+        return model, _expected(model)
+    except InputError:
+        return _candidate(layout, {}, read_upsampler(0, {}))
+
+
+def _expected(model: Recognised) -> Shapes:
+    """Shapes of the model's weights, for which it takes no memory.
+
+    Raises:
+        InputError: If its arguments do not fit each other.
+    """
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of layers without channels, as damaged weights make them
+        net = official.network(model._asdict())
+    return shapes_of(official.to_official(net.state_dict(), model.encoder))
+
+
+def _misfits(expected: Shapes, shapes: Shapes) -> list[str]:
+    """What is wrong with each weight that does not fit, sorted by key."""
+    wrong = {key: f"is {shape}, not {expected.get(key)}" for key, shape in shapes.items() if expected.get(key) != shape}
+    wrong |= dict.fromkeys(shapes.keys() - expected.keys(), "is not part of it")
+    wrong |= dict.fromkeys(expected.keys() - shapes.keys(), _MISSING)
+    return [f"{key} {reason}" for key, reason in sorted(wrong.items())]
 
 
 def _assuming(model: Recognised, assume: Mapping[str, Any], shapes: Shapes) -> Recognised:
     model = model.assuming(assume)
-    if misfits := Candidate.of(model).misfits(shapes):
+    if misfits := _misfits(_expected(model), shapes):
         raise InputError(f"with {listed(assume)} {_not_fitting(misfits)}")
     return model
 
 
-def _nearest(candidates: Sequence[Candidate], shapes: Shapes) -> str:
-    nearest = max(candidates, key=lambda candidate: candidate.common(shapes))
-    fitting, count = nearest.common(shapes)[0], len(shapes.by_key)
+def _nearest(candidates: Sequence[tuple[Recognised, Shapes]], shapes: Shapes) -> str:
+    def common(candidate: tuple[Recognised, Shapes]) -> tuple[int, int]:
+        """Number of weights that fit, and of those whose key at least does."""
+        return len(candidate[1].items() & shapes.items()), len(candidate[1].keys() & shapes.keys())
+
+    model, expected = max(candidates, key=common)
+    fitting, count = len(expected.items() & shapes.items()), len(shapes)
     if 2 * fitting < count:
         return (
             f"it is none of the paper's models, of which none has more than {fitting} of its {count} weights, such as "
-            f"{', '.join(list(shapes.by_key)[:_LISTED])}"
+            f"{', '.join(list(shapes)[:_LISTED])}"
         )
-    return f"it is none of the paper's models; of the nearest, {nearest.model}, {_not_fitting(nearest.misfits(shapes))}"
+    return f"it is none of the paper's models; of the nearest, {model}, {_not_fitting(_misfits(expected, shapes))}"
 
 
 def _not_fitting(misfits: Sequence[str]) -> str:
@@ -193,31 +204,3 @@ def _kind(value: object) -> str:
     if isinstance(value, int | float):
         return "a number"
     return "a list" if isinstance(value, list) else "text"
-
-
-def _candidate(encoder: str, seen: Arguments, upsampler_args: Arguments) -> Candidate:
-    """The model with what was seen of it, or the published one where no network can be made of that."""
-    try:
-        return Candidate.of(_complete(encoder, seen, upsampler_args))
-    except InputError:
-        return Candidate.of(_complete(encoder, {}, read_upsampler({}, Shapes({}))))
-
-
-def _complete(encoder: str, seen: Arguments, upsampler_args: Arguments) -> Recognised:
-    """Adds what was published to what was seen of a model."""
-    published = official.published_arguments(official.ENCODERS[encoder])
-    encoder_args = published | seen
-    unseen = [name for name in published if name in _SEEN_IN_PART or name not in (*seen, *_TRAINING_ONLY)]
-    plus = "sample_hidden_dim" in upsampler_args
-    released = encoder_args == published
-    hidden = {
-        "fgrep": plus or encoder in official.ALWAYS_FGREP,
-        "max_scale": _RELEASED_MAX_SCALES.get(encoder, _MAX_SCALE) if released else _MAX_SCALE,
-    }
-    return Recognised(
-        encoder,
-        encoder_args,
-        "igconv_plus" if plus else "igconv",
-        upsampler_args | hidden,
-        {name: encoder_args[name] for name in unseen} | hidden,
-    )
