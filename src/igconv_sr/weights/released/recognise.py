@@ -115,9 +115,9 @@ def _read(layout: Layout, shapes: Shapes, weights: Mapping[str, Tensor]) -> Argu
     """Arguments of an encoder as the weights show them; none if something of it is not there."""
     try:
         seen = layout.read(Sizes(shapes, layout.published))
+        return seen | layout.training_patch(seen, weights)
     except KeyError:
         return {}
-    return seen | layout.training_patch(seen, weights)
 
 
 def _candidate(layout: Layout, seen: Arguments, upsampler_args: Arguments) -> tuple[Recognised, Shapes]:

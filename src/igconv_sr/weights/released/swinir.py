@@ -1,5 +1,9 @@
 """SwinIR. Its windows shrink to the training patch."""
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor
 
 from igconv_sr.encoders import SwinIR
@@ -17,4 +21,12 @@ def _buffers(arguments: Arguments) -> dict[str, Tensor]:
     return buffers_of_blocks(arguments, "relative_position_index", position_index(window), window, key_step=1)
 
 
-LAYOUT = Layout("swinir", SwinIR, "embed_dim", _read, buffers=_buffers, training_patch=training_patch)
+def _training_patch(arguments: Mapping[str, Any], weights: Mapping[str, Tensor]) -> dict[str, int]:
+    patch = training_patch(arguments, weights)
+    if patch.get("img_size") != arguments["window_size"]:
+        return patch
+    table = weights["layers.0.residual_group.blocks.0.attn.relative_position_bias_table"]
+    return {"img_size": (math.isqrt(table.shape[0]) + 1) // 2}
+
+
+LAYOUT = Layout("swinir", SwinIR, "embed_dim", _read, buffers=_buffers, training_patch=_training_patch)

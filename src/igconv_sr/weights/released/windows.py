@@ -40,20 +40,18 @@ def read_windowed(sizes: Sizes, blocks: str = "blocks", attention: str = "attn",
 
 
 def training_patch(arguments: Mapping[str, Any], weights: Mapping[str, Tensor]) -> dict[str, int]:
-    """The training patch as an argument: a window at least as large, which shrinks to it, does not shift.
+    """The training patch as an argument: a window at least as large takes away the shift.
 
     Only shifted blocks keep a mask, one per window of the training patch. Weights without their masks and indices do
     not show it.
     """
-    if max(arguments["depths"]) >= 2:  # else none could shift
-        for name, side in {
-            "attn_mask": arguments["window_size"],
-            "relative_position_index": 1,
-        }.items():  # a row per pixel
-            for key, value in weights.items():
-                if key.endswith(name):
-                    return {"img_size": side * math.isqrt(value.shape[:1].numel())}
-    return {}
+    masks = (value for key, value in weights.items() if key.endswith("attn_mask"))
+    if max(arguments["depths"]) < 2 or not any(
+        key.endswith(("attn_mask", "relative_position_index")) for key in weights
+    ):
+        return {}
+    windows = next((mask.shape[:1].numel() for mask in masks), 1)
+    return {"img_size": arguments["window_size"] * math.isqrt(windows)}
 
 
 def position_index(window: int) -> Tensor:
