@@ -5,8 +5,9 @@ import json
 import math
 import re
 import statistics
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,6 @@ import pytest
 from igconv_sr.report.found_runs import read_runs
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
-MINI = EXPERIMENTS / "mini_table2"
-TEXT = (MINI / "README.md").read_text()
-N = 8000
 
 Place = tuple[str, str]
 PLACES = [(benchmark, scale) for benchmark in ("Set5", "Set14") for scale in "234"]
@@ -30,6 +28,7 @@ ARMS = {
     "IGConv+ without IGSample": "igconv_plus_without_igsample",
     "IGConv+ without the frequency loss": "igconv_plus_without_frequency",
 }
+LINE, PLUS = "three SPConv models", "IGConv+"
 
 
 def test_a_report_can_be_made_of_all() -> None:
@@ -45,101 +44,127 @@ def test_no_path_of_a_machine() -> None:
         assert not re.search(r"(^|[\s,\"'=\[])/(work|home|root|tmp)/", path.read_text(), re.MULTILINE), path
 
 
-@cache
-def cells() -> Mapping[tuple[str, int], Mapping[str, Mapping[Place, float]]]:
-    """PSNR by variant and steps, then seed, then benchmark and scale."""
-    found: dict[tuple[str, int], dict[str, dict[Place, float]]] = {}
-    for path in MINI.glob("cells/*/cell.json"):
-        (variant,) = (part[8:] for part in json.loads(path.read_text())["overrides"] if part.startswith("variant="))
-        with (path.parent / "results.csv").open() as file:
-            rows = list(csv.DictReader(file))
-        seeds = found.setdefault((variant, int(rows[0]["steps"])), {})
-        seeds[rows[0]["seed"]] = {(row["benchmark"], row["scale"]): float(row["psnr_y"]) for row in rows}
-    return found
-
-
-def psnr(arm: str, steps: int, place: Place) -> dict[str, float]:
-    """By seed."""
-    return {seed: rows[place] for seed, rows in cells()[ARMS[arm].format(scale=place[1]), steps].items()}
-
-
-def mean(arm: str, steps: int, place: Place) -> float:
-    return statistics.fmean(psnr(arm, steps, place).values())
-
-
-def gains(arm: str, other: str, steps: int = N, other_steps: int = N) -> list[float]:
-    return [mean(arm, steps, place) - mean(other, other_steps, place) for place in PLACES]
-
-
-def spanned(values: list[float]) -> str:
+def spanned(values: Sequence[float]) -> str:
     return f"{min(values):+.2f} to {max(values):+.2f} dB"
 
 
-ROWS = re.findall(r"^\| (.+?) \| (.+) \|$", TEXT.partition("<!-- table -->")[2].partition("<!-- /table -->")[0], re.M)[
-    1:
-]
+@dataclass(frozen=True)
+class Comparison:
+    """An experiment that compares one model with three.
+
+    Attributes:
+        name: Of its folder.
+        n: Steps of one model.
+        arms: Rows of its table.
+    """
+
+    name: str
+    n: int
+    arms: tuple[str, ...] = tuple(ARMS)
+
+    @cached_property
+    def text(self) -> str:
+        return (EXPERIMENTS / self.name / "README.md").read_text()
+
+    @cached_property
+    def cells(self) -> Mapping[tuple[str, int], Mapping[str, Mapping[Place, float]]]:
+        """PSNR by variant and steps, then seed, then benchmark and scale."""
+        found: dict[tuple[str, int], dict[str, dict[Place, float]]] = {}
+        for path in (EXPERIMENTS / self.name).glob("cells/*/cell.json"):
+            (variant,) = (part[8:] for part in json.loads(path.read_text())["overrides"] if part.startswith("variant="))
+            with (path.parent / "results.csv").open() as file:
+                rows = list(csv.DictReader(file))
+            seeds = found.setdefault((variant, int(rows[0]["steps"])), {})
+            seeds[rows[0]["seed"]] = {(row["benchmark"], row["scale"]): float(row["psnr_y"]) for row in rows}
+        return found
+
+    @cached_property
+    def table(self) -> dict[str, str]:
+        """Numbers of the README's table by the names of its rows."""
+        inside = self.text.partition("<!-- table -->")[2].partition("<!-- /table -->")[0]
+        return dict(re.findall(r"^\| (.+?) \| (.+) \|$", inside, re.MULTILINE)[1:])
+
+    @cached_property
+    def verdict(self) -> list[str]:
+        return re.findall(r"^\d\. (.+?)$", re.sub(r"\n   ", " ", self.text), re.MULTILINE)
+
+    def psnr(self, arm: str, steps: int, place: Place) -> dict[str, float]:
+        """PSNR by seed."""
+        return {seed: rows[place] for seed, rows in self.cells[ARMS[arm].format(scale=place[1]), steps].items()}
+
+    def mean(self, arm: str, place: Place, steps: int | None = None) -> float:
+        return statistics.fmean(self.psnr(arm, steps or self.n, place).values())
+
+    def gains(self, arm: str, other: str, steps: int | None = None, other_steps: int | None = None) -> list[float]:
+        return [self.mean(arm, place, steps) - self.mean(other, place, other_steps) for place in PLACES]
+
+    def doubled(self, variant: str, scales: str) -> list[float]:
+        """What twice the steps change, at the scales, of the first seed."""
+        once, twice = (self.cells[variant, times * self.n]["0"] for times in (1, 2))
+        return [twice[place] - once[place] for place in PLACES if place[1] in scales]
 
 
-def test_every_arm_has_its_row_and_the_same_seeds() -> None:
-    assert [name for name, _ in ROWS] == ["bicubic", *ARMS]
-    seeds = {tuple(sorted(psnr(arm, N, place))) for arm in ARMS for place in PLACES}
+EDSR = Comparison("mini_table2", 8000)
+COMPARISONS = [EDSR]
+of_all = pytest.mark.parametrize("mini", COMPARISONS, ids=lambda mini: mini.name)
+of_every_arm = pytest.mark.parametrize(
+    ("mini", "arm"),
+    [(mini, arm) for mini in COMPARISONS for arm in mini.arms],
+    ids=lambda one: getattr(one, "name", one),
+)
+
+
+@of_all
+def test_every_arm_has_its_row_and_the_same_seeds(mini: Comparison) -> None:
+    assert list(mini.table) == ["bicubic", *mini.arms]
+    seeds = {tuple(sorted(mini.psnr(arm, mini.n, place))) for arm in mini.arms for place in PLACES}
     assert len(seeds) == 1
-    assert f"seeds {', '.join(*seeds)}" in TEXT
+    assert f"seeds {', '.join(*seeds)}" in mini.text
 
 
-@pytest.mark.parametrize(("arm", "values"), [row for row in ROWS if row[0] in ARMS])
-def test_numbers_of_the_table(arm: str, values: str) -> None:
-    found = [mean(arm, N, place) for place in PLACES]
-    assert [float(number) for number in re.findall(r"\d\d\.\d\d", values)] == pytest.approx(found, abs=0.0051)
-    if arm != "three SPConv models":
-        stated = re.findall(r"<br>([+-]\d\.\d\d) \[", values)
-        assert [float(number) for number in stated] == pytest.approx(gains(arm, "three SPConv models"), abs=0.0051)
+@of_every_arm
+def test_numbers_of_the_table(mini: Comparison, arm: str) -> None:
+    found = [mini.mean(arm, place) for place in PLACES]
+    assert [float(number) for number in re.findall(r"\d\d\.\d\d", mini.table[arm])] == pytest.approx(found, abs=0.0051)
+    if arm != LINE:
+        stated = re.findall(r"<br>([+-]\d\.\d\d) \[", mini.table[arm])
+        assert [float(number) for number in stated] == pytest.approx(mini.gains(arm, LINE), abs=0.0051)
 
 
 STUDENT_T = {2: 12.7062, 3: 4.3027}
-"""Of 95 %, by the number of seeds."""
+"""Quantiles of 95 %, by the number of seeds."""
 
 
-@pytest.mark.parametrize(("arm", "values"), [row for row in ROWS if row[0] in ARMS and row[0] != "three SPConv models"])
-def test_intervals_over_the_seeds(arm: str, values: str) -> None:
-    stated = [float(number) for number in re.findall(r"± (\d\.\d\d)", values)]
+@of_every_arm
+def test_intervals_over_the_seeds(mini: Comparison, arm: str) -> None:
+    if arm == LINE:
+        return
+    stated = [float(number) for number in re.findall(r"± (\d\.\d\d)", mini.table[arm])]
     for place, number in zip(PLACES, stated, strict=True):
-        ours, theirs = psnr(arm, N, place), psnr("three SPConv models", N, place)
+        ours, theirs = (mini.psnr(one, mini.n, place) for one in (arm, LINE))
         differences = [ours[seed] - theirs[seed] for seed in ours]
         half = STUDENT_T[len(differences)] * statistics.stdev(differences) / math.sqrt(len(differences))
         assert number == pytest.approx(half, abs=0.0051)
 
 
-VERDICT = re.findall(r"^\d\. (.+?)$", re.sub(r"\n   ", " ", TEXT), re.MULTILINE)
+def stated(mini: Comparison, sentence: int, *found: Sequence[float]) -> None:
+    for part in map(spanned, found):
+        assert part in mini.verdict[sentence], f"{part}: {mini.verdict[sentence]}"
 
 
-def stated(sentence: int, *parts: str) -> None:
-    for part in parts:
-        assert part in VERDICT[sentence], f"{part}: {VERDICT[sentence]}"
-
-
-def test_the_verdict_has_five_sentences_and_each_follows_from_the_rows() -> None:
-    assert len(VERDICT) == 5
-    line, plus = "three SPConv models", "IGConv+"
-    less = {part: f"{plus} without {part}" for part in ("FGRep", "IGSample", "the frequency loss")}
-    stated(0, spanned(gains(plus, line)))
-    stated(1, spanned(gains(plus, line, 4000, 2000)))
-    stated(
-        2,
-        spanned(gains(f"{line} with the frequency loss", plus)),
-        spanned(gains(plus, f"{plus} without the frequency loss")),
-    )
-    stated(3, spanned(gains("IGConv", line)), spanned(gains("SPConv, a head per scale", line)))
+def test_the_verdict_on_edsr_follows_from_the_rows() -> None:
+    assert len(EDSR.verdict) == 5
+    stated(EDSR, 0, EDSR.gains(PLUS, LINE))
+    stated(EDSR, 1, EDSR.gains(PLUS, LINE, 4000, 2000))
+    frequency = EDSR.gains(PLUS, f"{PLUS} without the frequency loss")
+    stated(EDSR, 2, EDSR.gains(f"{LINE} with the frequency loss", PLUS), frequency)
+    stated(EDSR, 3, EDSR.gains("IGConv", LINE), EDSR.gains("SPConv, a head per scale", LINE))
+    less_sampling = f"{PLUS} without IGSample"
     between = [
-        mean(plus, N, (benchmark, "2.5")) - mean(less["IGSample"], N, (benchmark, "2.5"))
+        EDSR.mean(PLUS, (benchmark, "2.5")) - EDSR.mean(less_sampling, (benchmark, "2.5"))
         for benchmark in ("Set5", "Set14")
     ]
-    stated(
-        4,
-        spanned(gains(plus, f"{plus} without FGRep")),
-        spanned(gains(plus, f"{plus} without IGSample")),
-        spanned(between),
-    )
+    stated(EDSR, 4, EDSR.gains(PLUS, f"{PLUS} without FGRep"), EDSR.gains(PLUS, less_sampling), between)
 
 
 DOUBLED = {
@@ -150,15 +175,10 @@ DOUBLED = {
 DOUBLED |= {"IGConv+": ("igconv_plus", "234")}
 
 
+@of_all
 @pytest.mark.parametrize("head", DOUBLED)
-def test_what_a_doubling_of_the_steps_changes(head: str) -> None:
-    variant, scales = DOUBLED[head]
-    changes = [
-        cells()[variant, 2 * N]["0"][benchmark, scale] - cells()[variant, N]["0"][benchmark, scale]
-        for benchmark in ("Set5", "Set14")
-        for scale in scales
-    ]
-    assert f"| {head} | {spanned(changes)} |" in TEXT
+def test_what_a_doubling_of_the_steps_changes(mini: Comparison, head: str) -> None:
+    assert f"| {head} | {spanned(mini.doubled(*DOUBLED[head]))} |" in mini.text
 
 
 LENGTHS = (250, 500, 1000, 2000, 4000)
@@ -168,7 +188,7 @@ def start(variant: str, steps: int) -> dict[Place, float]:
     """PSNR of seed 0, of the runs for FGRep's start or else of the mini table."""
     path = EXPERIMENTS / "fgrep_start" / f"{variant}-{steps}" / "results.csv"
     if not path.is_file():
-        return dict(cells().get((variant, steps), {}).get("0", {}))
+        return dict(EDSR.cells.get((variant, steps), {}).get("0", {}))
     with path.open() as file:
         return {(row["benchmark"], row["scale"]): float(row["psnr_y"]) for row in csv.DictReader(file)}
 
@@ -180,4 +200,4 @@ def test_what_fgrep_costs_at_the_start(steps: int) -> None:
         a, b = start(with_it, steps), start(without, steps)
         values.append(spanned([a[place] - b[place] for place in PLACES]) if a and b else "–")
     assert values[1] != "–"
-    assert f"| {steps:,} | {values[0]} | {values[1]} |" in TEXT
+    assert f"| {steps:,} | {values[0]} | {values[1]} |" in EDSR.text
