@@ -15,8 +15,6 @@ from igconv_sr.errors import InputError
 
 T = TypeVar("T")
 
-"""Beside remote shards, whose folder cannot be listed over HTTP: their names, a line each."""
-
 _IDENTITY = ("size", "ETag", "Last-Modified", "LastModified", "mtime")
 
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
