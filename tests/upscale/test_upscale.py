@@ -1,6 +1,7 @@
 """igconv-sr upscale: formats and what they carry, outputs, and a batch with hostile files."""
 
 import io
+import struct
 import subprocess
 import sys
 import zlib
@@ -17,6 +18,7 @@ from PIL import Image, ImageCms
 
 from conftest import relative_error
 from igconv_sr.errors import InputError
+from igconv_sr.pictures.reading import read_picture
 from igconv_sr.system.console import printable
 from igconv_sr.upscale.planning import plan
 from igconv_sr.upscale.upscale import main
@@ -146,6 +148,50 @@ def test_16_bits_stay_16_bits(upscale: Run, weights: Path, mode: str) -> None:
     expected = (expected.mean(-1, keepdim=True) if mode == "mono" else expected).clamp(0, 1)
     assert relative_error(torch.from_numpy(found[..., :3].astype(np.float32)) / 65535, expected) < 2e-5
     assert len(np.unique(found & 255)) > 50  # the low bytes are used
+
+
+def write_png(
+    name: str, pixels: npt.NDArray[np.uint16], *chunks: tuple[bytes, bytes], interlaced: bool = False
+) -> None:
+    """16 bits; in rows without filter, or in the seven passes of Adam7, further chunks before them."""
+    height, width, channels = pixels.shape
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    header = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, interlaced)
+    adam7 = [(0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1)]
+    passes = [pixels[top::down, left::right] for top, down, left, right in adam7] if interlaced else [pixels]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for part in passes if part.size for row in part)
+    parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    written = b"\x89PNG\r\n\x1a\n"
+    for kind, body in parts:
+        written += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    Path(name).write_bytes(written)
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_16_bit_gray_with_alpha_is_read_to_the_last_bit(tmp_path: Path, interlaced: bool) -> None:
+    deep = np.random.default_rng(0).integers(0, 65536, (13, 11, 2), dtype=np.uint16)
+    background = (b"bKGD", b"\0\1")
+    write_png(str(tmp_path / "la.png"), deep, background, interlaced=interlaced)
+    assert np.array_equal(read_picture(tmp_path / "la.png", "la.png").pixels, deep)
+
+
+def test_16_bits_with_transparency_stay_16_bits(upscale: Run) -> None:
+    gray = smooth(20, 30, 1).astype(np.uint16) * 257 + 3
+    gray[:, :10] = 300
+    rgb = np.repeat(gray, 3, axis=2)
+    opaque = (gray != 300).astype(np.uint16) * 65535
+    write_png("la.png", np.concatenate((gray, opaque), axis=2))
+    write_png("gray.png", gray, (b"tRNS", struct.pack(">H", 300)))
+    write_png("rgb.png", rgb, (b"tRNS", struct.pack(">3H", 300, 300, 300)))
+    write_png("rgba.png", np.concatenate((rgb, opaque), axis=2))
+    assert upscale("la.png", "gray.png", "rgb.png", "rgba.png", "--scale", "2").status == 0
+    la, by_shade = (read_picture(Path(name), name).pixels for name in ("la_x2.png", "gray_x2.png"))
+    assert (la.dtype, la.shape) == (np.uint16, (40, 60, 2))
+    assert np.array_equal(la, by_shade)
+    rgba, by_colour = (read_image_png_u16(name, "rgba") for name in ("rgba_x2.png", "rgb_x2.png"))
+    assert np.array_equal(rgba, by_colour)
+    assert np.array_equal(rgba[..., 3], la[..., 1])
+    assert [la[20, 5, 1], la[20, 50, 1]] == [0, 65535]
 
 
 def test_16_bit_tiff_and_what_cannot_keep_its_bits(upscale: Run) -> None:

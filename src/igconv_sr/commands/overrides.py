@@ -93,4 +93,6 @@ def refuse_unread(command: str, overrides: Sequence[str]) -> None:
         known = sorted(str(key) for key in compose(command))
         unread = next((key for key in new if key not in known), None)
         if unread is not None:
-            raise InputError(f"{unread}: nothing reads this key{did_you_mean(unread, known)}")
+            choice = next(iter(sorted(CONFIG_FOLDER.glob(f"*/{unread}.yaml"))), None)
+            advice = did_you_mean(unread, known) if choice is None else f"; did you mean {choice.parent.name}={unread}?"
+            raise InputError(f"{unread}: nothing reads this key{advice}")

@@ -86,11 +86,12 @@ def _explain_instantiation(error: InstantiationException, command: str, argument
         return f"{group[1]}: {_first_line(cause)}"
     if target and not unexpected and isinstance(cause, (ArithmeticError, TypeError, ValueError)):
         return f"{target[1].rpartition('.')[2]}: {_first_line(cause)}"
-    if not (unexpected and target and group):
+    if not (unexpected and target):
         return None
     names = list(inspect.signature(get_object(target[1])).parameters)
     name = target[1].rpartition(".")[2]
-    return f"{group[1]}.{unexpected[1]}: {name} has no such argument{did_you_mean(unexpected[1], names)}"
+    key = f"{group[1]}.{unexpected[1]}" if group else unexpected[1]
+    return f"{key}: {name} has no such argument{did_you_mean(unexpected[1], names)}"
 
 
 def _explain_choice(error: MissingConfigException) -> str:

@@ -88,7 +88,10 @@ def _check(key: str, value: Any, declared: Any) -> None:
         return  # declared by something that is no type, such as callable
     except ValidationError as error:
         # Of a union every part complains; the longest complaint lists most of what is possible.
-        reason = max((each["msg"] for each in error.errors()), key=len)
+        found = error.errors()
+        reason = max((each["msg"] for each in found), key=len)
+        if isinstance(value, list) and (missing := sum(each["type"] == "missing" for each in found)):
+            reason = f"needs {len(value) + missing} values"
         raise InputError(f"{key}={_as_typed(value)}: {reason[0].lower()}{reason[1:]}") from None
 
 

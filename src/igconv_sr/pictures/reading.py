@@ -3,8 +3,8 @@
 - Formats: PNG, JPEG, WebP, TIFF, BMP, GIF; the content says which, not the suffix.
 - Gray stays gray; palettes become RGB; an alpha channel or a transparent colour becomes alpha.
 - CMYK becomes sRGB through its colour profile, or, without one, as inks on white.
-- 16 bits per channel are kept: gray (PNG, TIFF), RGB (PNG, TIFF) and RGB with alpha (PNG). Other pictures of more than
-  8 bits are refused rather than reduced.
+- 16 bits per channel are kept: gray and RGB (PNG, TIFF), both with alpha or a transparent colour (PNG). Other pictures
+  of more than 8 bits are refused rather than reduced.
 - The EXIF orientation is applied and taken out of the EXIF block, which is kept otherwise; so are colour profiles.
 - Of several pictures in a file (animations, pages) the first is taken, with a remark.
 - More than 178,956,970 pixels are refused, and so is what is empty, cut short, damaged or no picture.
@@ -27,6 +27,7 @@ from PIL.TiffTags import TAGS_V2
 
 from igconv_sr.errors import InputError
 from igconv_sr.pictures.decoding import explaining
+from igconv_sr.pictures.gray_and_alpha import gray_and_alpha
 from igconv_sr.pictures.png_writer import Pixels
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "TGA")
@@ -128,9 +129,8 @@ def _read(image: Image.Image, path: Path) -> Picture:
     ImageOps.exif_transpose(image, in_place=True)
     image.load()
     if image.mode.startswith("I;16"):
-        if "transparency" in image.info:
-            raise InputError("holds 16-bit gray with a transparent shade; save it without, or with 8 bits")
-        return Picture(np.asarray(image).astype(np.uint16)[..., None], profile, exif, remark)
+        gray = np.asarray(image).astype(np.uint16)[..., None]
+        return Picture(_with_alpha(gray, image), profile, exif, remark)
     if image.mode == "CMYK" and profile:
         return Picture(_through_profile(image, profile), _srgb(), exif, remark)
     pixels = to_pixels(image)
@@ -179,10 +179,11 @@ def _raw_mode(image: Image.Image) -> str:
 def _deep_colour(image: Image.Image, path: Path, bits: int, raw_mode: str) -> Pixels:
     """16-bit colour, which Pillow has no mode for."""
     form = image.mode.lower()
-    gray_alpha = image.format == "PNG" and "LA" in raw_mode
+    if image.format == "PNG" and "LA" in raw_mode:
+        return gray_and_alpha(path)
     supported = ("rgb", "rgba") if image.format == "PNG" else ("rgb",)
     planes_apart = image.format == "TIFF" and _tag(image, "PlanarConfiguration") == 2
-    if form not in supported or gray_alpha or planes_apart or "transparency" in image.info or bits != 16:
+    if form not in supported or planes_apart or bits != 16:
         raise InputError(
             "holds more than 8 bits per channel in a form that is not read; save it as 16-bit gray, RGB or RGBA PNG"
         )
@@ -193,8 +194,16 @@ def _deep_colour(image: Image.Image, path: Path, bits: int, raw_mode: str) -> Pi
             found = read_image_tiff_u16(str(path), form)
     except Exception as error:  # whatever a damaged file raises in there
         raise InputError(f"cannot be decoded ({error})") from error
-    pixels: Pixels = np.asarray(found)
-    return pixels
+    return _with_alpha(np.asarray(found), image)
+
+
+def _with_alpha(pixels: Pixels, image: Image.Image) -> Pixels:
+    """(H,W,C+1) where the picture of 16 bits states a transparent colour."""
+    colour = image.info.get("transparency")
+    if colour is None:
+        return pixels
+    opaque = (pixels != np.array(colour, dtype=np.uint16)).any(axis=2, keepdims=True)
+    return np.concatenate((pixels, opaque.astype(np.uint16) * np.uint16(65535)), axis=2)
 
 
 def _exif(image: Image.Image) -> tuple[bytes | None, int]:

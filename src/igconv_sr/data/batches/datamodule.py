@@ -29,6 +29,12 @@ from igconv_sr.functional.paired_size import larger
 from igconv_sr.scale import nearest_ratio, plain_scale
 from igconv_sr.system.console import say
 
+_LOOKED_AT = 8
+"""Of the images before a training; more would take time with files on slow disks."""
+
+_QUARTER = 64
+"""Of 256 values."""
+
 
 class MixedScaleData(LightningDataModule):
     """Crops of all scales in one batch, drawn by (seed, step, row) alone.
@@ -101,6 +107,7 @@ class MixedScaleData(LightningDataModule):
             paired_files(_paths(self.train_files), lr_files or {}, self.scales) if degradation == "paired" else {}
         )
         self.valid_pairs = self._valid_pairs(lr_files or {}) if degradation == "paired" else {}
+        self.is_remote = any(isinstance(file, RemoteFile) for file in self.train_files)
         self.degradation: Degradation = MATLAB
         self.mixture: Mixture | None = None
 
@@ -175,6 +182,12 @@ class MixedScaleData(LightningDataModule):
                     f"{too_small} of {len(store)} images are smaller than a crop at ×{scale:g} "
                     f"({larger(self.lr_patch_size, scale)} pixels) and are used at smaller scales only"
                 )
+        first = range(min(_LOOKED_AT, len(store)))
+        if not self.is_remote and (brightest := max(int(store[index].max()) for index in first)) < _QUARTER:
+            say(
+                f"Notice: the first {len(first)} images reach {brightest} of 255 values, nearly black; 16-bit files "
+                "that hold 12 bits do: igconv-sr data check says more"
+            )
 
     def train_dataloader(self) -> DataLoader[CropBatch]:
         """Micro-batches from the trainer's step on, without end."""
