@@ -59,7 +59,7 @@ def one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         (["train", "+trainer.max_epochs=1"], ["trainer.max_epochs", "trainer.max_steps"]),
         (
             ["train", "+early_stopping=true"],
-            ["early_stopping", "nothing reads", "did you mean callbacks=early_stopping?"],
+            ["nothing reads", "did you mean callbacks=early_stopping?"],
         ),
         (["train", "+trainer.max_epoch=1"], ["max_epoch", "Trainer has no such argument", "did you mean max_epochs?"]),
         (["train", "seed=0,1"], ["seed=0,1", "igconv-sr sweep"]),
