@@ -25,7 +25,14 @@ LISTS = ["[2,2]", "[-1]", "[0]", "[abc]", "[null]", "[[1]]"]
 MUST_BE_REFUSED = {
     "train": [
         *("seed=-1", "seed=true", "seed=99999999999999999999", "data.seed=-1", "trainer.max_steps=0"),
-        *("data.scales=[]", "data.scales=[2,2]", "data.scales=[-1]", "data.lr_patch_size=0", "data.num_workers=-1"),
+        *(
+            "data.scales=[]",
+            "data.scales=[2,2]",
+            "data.scales=[-1]",
+            "data.lr_patch_size=0",
+            "data.max_batch_per_device=0",
+            "data.num_workers=-1",
+        ),
         *("optim.optimizer.lr=-1", "optim.optimizer.lr=abc", "optim.optimizer.lr=nan", "optim.ema_decay=-1"),
         *("optim.encoder_lr_factor=-1", "optim.encoder_frozen_steps=-1"),
         *("optim.scheduler.warmup_steps=-1", "trainer.precision=bf61", "trainer.gradient_clip_val=-1"),

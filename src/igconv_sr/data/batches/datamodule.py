@@ -87,7 +87,12 @@ class MixedScaleData(LightningDataModule):
         self.scales = tuple(plain_scale(scale) for scale in scales)
         if not self.scales:
             raise InputError("data.scales=[] holds no scale; give data.scales=[2,3,4]")
-        for key, value in {"lr_patch_size": lr_patch_size, "global_batch_size": global_batch_size}.items():
+        counts = {
+            "lr_patch_size": lr_patch_size,
+            "global_batch_size": global_batch_size,
+            "max_batch_per_device": max_batch_per_device,
+        }
+        for key, value in counts.items():
             if value < 1:
                 raise InputError(f"data.{key} must be at least 1, got {value}")
         _check_patch(lr_patch_size, self.scales)
