@@ -371,6 +371,17 @@ def test_a_bad_argument_does_not_stop_the_others(upscale: Run) -> None:
     assert ["holds no image file" in done.failures[0], "matches no file" in done.failures[1]] == [True, True]
 
 
+def test_videos_are_told_apart_from_damaged_pictures(upscale: Run) -> None:
+    Path("my clip.mp4").write_bytes(b"\0\0\0\x20ftypisom")
+    Path("clip.mp4").write_bytes(b"\0\0\0\x20ftypisom")
+    Image.fromarray(smooth(10, 10)).save("a.png")
+    with pytest.raises(InputError, match=r"clip\.mp4 is a video: .*ffmpeg -i 'my clip\.mp4' frames/%06d\.png"):
+        upscale("my clip.mp4")
+    done = upscale("a.png", "clip.mp4", "--scale", "2")
+    assert done.status == 1
+    assert "1 picture written, 1 failed" in done.out
+
+
 def test_a_pattern_keeps_its_folders_and_finished_pictures_are_skipped(upscale: Run) -> None:
     for folder in ("rec/one", "rec/two"):
         Path(folder).mkdir(parents=True)

@@ -8,6 +8,7 @@ _TOLERATED = (
     (r".*isinstance\(treespec, LeafSpec\).*", "Lightning 2.6 calls a deprecated function of torch"),
     (r".*does not have many workers.*", "cutting crops takes milliseconds; 0 or 2 workers are enough"),
     (r"Image size .* exceeds limit.*", "Pillow warns at half the size that it, and therefore we, refuse"),
+    (r"Checkpoint directory .* exists and is not empty.*", "a training that is continued goes on in its folder"),
     (r".*was not set, defaulting to.*", "trainer.test is given a module, not a file"),
 )
 

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import shlex
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ FORMATS = ("png", "jpg", "webp")
 
 STREAM = "-"
 """Standard input, standard output."""
+
+_VIDEOS = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v"}
 
 _FORMAT_OF = {".png": "png", ".jpg": "jpg", ".jpeg": "jpg", ".webp": "webp"}
 
@@ -195,8 +198,13 @@ def _is_file_name(output: str) -> bool:
 
 def _job(source: _Source, target: Path | None, form: str) -> Job:
     path = None if source.text == STREAM else Path(source.text)
-    missing = path is not None and not path.exists() and not source.problem
-    return Job(path, target, form, "does not exist" if missing else source.problem)
+    problem = source.problem
+    if path is not None and not problem and not path.exists():
+        problem = "does not exist"
+    elif path is not None and path.suffix.lower() in _VIDEOS:
+        frames = f"ffmpeg -i {shlex.quote(path.name)} frames/%06d.png"
+        problem = f"is a video: take its pictures out ({frames}) and enlarge their folder"
+    return Job(path, target, form, problem)
 
 
 def _target(source: _Source, folder: Path | None, mark: str, form: str, whole_name: bool) -> Path:
