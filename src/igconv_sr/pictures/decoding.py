@@ -28,6 +28,9 @@ from PIL.ExifTags import Base as ExifTag
 from igconv_sr.errors import InputError
 from igconv_sr.pictures.plain_png import PngHeader, decode_plain_png, read_png_header
 
+NEARLY_BLACK = 64
+"""Of 255 values: where the largest of an image is below, a file of 16 bits may have held fewer."""
+
 _LYING = (5, 6, 7, 8)
 """EXIF orientations of pictures that are stored lying on their side."""
 

@@ -26,14 +26,12 @@ from igconv_sr.data.sources.remote import RemoteFile
 from igconv_sr.data.sources.sample import TRAINING_PHOTOGRAPHS, VALIDATION_PHOTOGRAPHS
 from igconv_sr.errors import InputError
 from igconv_sr.functional.paired_size import larger
+from igconv_sr.pictures.decoding import NEARLY_BLACK
 from igconv_sr.scale import nearest_ratio, plain_scale
 from igconv_sr.system.console import say
 
 _LOOKED_AT = 8
-"""Of the images before a training; more would take time with files on slow disks."""
-
-_QUARTER = 64
-"""Of 256 values."""
+"""Images that are looked at before a training; more would take time with files on slow disks."""
 
 
 class MixedScaleData(LightningDataModule):
@@ -188,7 +186,7 @@ class MixedScaleData(LightningDataModule):
                     f"({larger(self.lr_patch_size, scale)} pixels) and are used at smaller scales only"
                 )
         first = range(min(_LOOKED_AT, len(store)))
-        if not self.is_remote and (brightest := max(int(store[index].max()) for index in first)) < _QUARTER:
+        if not self.is_remote and (brightest := max(int(store[index].max()) for index in first)) < NEARLY_BLACK:
             say(
                 f"Notice: the first {len(first)} images reach {brightest} of 255 values, nearly black; 16-bit files "
                 "that hold 12 bits do: igconv-sr data check says more"

@@ -17,7 +17,7 @@ from igconv_sr.pictures.decoding import UInt8Image
 
 
 class PatchPlace(NamedTuple):
-    """Where a patch lies.
+    """The place of a patch.
 
     Attributes:
         number: Of the image in the store.

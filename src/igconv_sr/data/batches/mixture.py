@@ -24,7 +24,7 @@ class Mixture:
         self.probabilities = np.asarray(weights, dtype=np.float64) / sum(weights)
 
     def split(self, usable: Mapping[float, npt.NDArray[np.int64]]) -> dict[float, list[npt.NDArray[np.int64]]]:
-        """Per scale the usable images of each set.
+        """The usable images of each set, per scale.
 
         Args:
             usable: Per scale the sorted indices of the images that are large enough.

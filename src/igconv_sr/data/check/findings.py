@@ -7,6 +7,7 @@ from typing import NamedTuple
 from igconv_sr.data.sources.known import DIV2K, FLICKR2K, KnownSet, Split
 from igconv_sr.data.sources.layouts import ImageSet
 from igconv_sr.data.sources.selection import validation_images_among
+from igconv_sr.pictures.decoding import NEARLY_BLACK
 
 Sizes = Mapping[Path, tuple[int, int]]
 
@@ -16,10 +17,6 @@ _NUMBERS: tuple[tuple[KnownSet, Split, range], ...] = (
     (FLICKR2K, "train", range(1, 2651)),
 )
 """Sets whose files are numbered without a gap."""
-
-
-_QUARTER = 64
-"""Of 256 values."""
 
 
 class Finding(NamedTuple):
@@ -136,7 +133,7 @@ def _sizes(found: ImageSet, sizes: Sizes) -> Finding | None:
 
 
 def _dark(found: ImageSet, largest: Mapping[Path, int]) -> Finding | None:
-    dark = [f"{path}: at most {value} of 255" for path, value in largest.items() if 0 < value < _QUARTER]
+    dark = [f"{path}: at most {value} of 255" for path, value in largest.items() if 0 < value < NEARLY_BLACK]
     if not dark:
         return None
     return Finding(

@@ -28,7 +28,7 @@ class Fingerprint(NamedTuple):
 
 
 def fingerprint(pixels: UInt8) -> Fingerprint:
-    """Of an image (H,W,3).
+    """The fingerprint of an image (H,W,3).
 
     The signs of the discrete cosine transform of the picture reduced to 32 × 32 depend neither on size nor on
     contrast, and a flip or a turn of the picture merely inverts or exchanges some of them.

@@ -52,7 +52,7 @@ class ImageSource(Protocol):
 
 
 class Places(NamedTuple):
-    """Where each image's pixels lie: number of the shard, and first byte in it."""
+    """The places of each image's pixels: number of the shard, and first byte in it."""
 
     shards: list[int]
     offsets: list[int]
@@ -109,7 +109,7 @@ def _shard_name(shard: int) -> str:
 
 
 def store_folder(files: Sequence[Path], cache: Path) -> Path:
-    """Where the store of these files lies: another folder as soon as a file is added, changed or removed."""
+    """The folder of the store of these files: another folder as soon as a file is added, changed or removed."""
     return cache / "store" / digest_of(files, _FORMAT)
 
 

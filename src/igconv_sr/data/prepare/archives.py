@@ -54,7 +54,7 @@ class Unpacking:
         self.taken: set[Path] = set()
 
     def place(self, name: str, size: int) -> Path | None:
-        """Where a member goes; None if it is none of the images.
+        """The place of a member below the root; None if it is none of the images.
 
         Raises:
             InputError: If its path leads out of the folder, there are two of it, or the archive unpacks to too much.

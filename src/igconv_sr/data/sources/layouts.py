@@ -14,7 +14,7 @@ from igconv_sr.errors import InputError
 from igconv_sr.system.left_out import Kind, Tell
 
 _PREFERRED_HR = ("HR", "hr", "GTmod12", "GT", "gt", "plain", "original")
-"""Of several HR versions of a set the first is used: LR files of BasicSR's layout belong to GTmod12."""
+"""HR folders; of several versions the first is used, as LR files of BasicSR's layout belong to GTmod12."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class _Located(NamedTuple):
 
 
 def _beginning(root: Path) -> Path:
-    """Where to look: above a folder of HR files, for LR files lie beside it."""
+    """The folder to look in: above a folder of HR files, for LR files lie beside it."""
     absolute = root.absolute()
     if is_hr(absolute.name):
         return absolute.parent
@@ -202,7 +202,7 @@ def _preference(hr: Place) -> tuple[int, tuple[str, ...]]:
 
 
 def _lr_files(located: Sequence[_Located]) -> tuple[dict[int, LRFiles], _Bases]:
-    """Per scale the LR files of the folder that holds most of them, and the folders that are not used."""
+    """The LR files, per scale, of the folder that holds most of them, and the folders that are not used."""
     versions: dict[tuple[int, tuple[str, ...]], LRFiles] = defaultdict(LRFiles)
     unused = []
     for run, where in located:

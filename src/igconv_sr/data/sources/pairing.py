@@ -70,7 +70,7 @@ class LRFiles:
         return self._files.get((folder, stem)) or self._files.get(("", stem))
 
     def expected(self, folder: str, stem: str) -> Path:
-        """Where a missing file should lie."""
+        """The place where a missing file should lie."""
         suffix = self._suffixes.most_common(1)[0][0]
         return self._folders.get(folder, next(iter(self._folders.values()))) / f"{stem}{suffix}"
 

@@ -43,7 +43,7 @@ class RemoteFile:
 
     @property
     def suffix(self) -> str:
-        """That of the name, with its dot."""
+        """The suffix of the name, with its dot."""
         return PurePosixPath(self.name).suffix
 
     def read(self, offset: int, length: int) -> bytes:
@@ -64,7 +64,7 @@ class RemoteFile:
         return self._patiently(lambda system, path: bytes(system.cat_file(path)).decode())
 
     def open(self, mode: str = "rb") -> IO[bytes]:
-        """For reading from front to end."""
+        """Opens the file for reading from front to end."""
         return self._patiently(lambda system, path: system.open(path, mode))
 
     def identity(self) -> str:

@@ -16,7 +16,7 @@ def no_matter(kind: Kind, name: str) -> None:
 
 SHARD_SUFFIX = ".tar"
 LIST_NAME = "shards.txt"
-"""Of the file that lists the shards beside it."""
+"""Name of the file that lists the shards beside it, a line each, as a folder cannot be listed over HTTP."""
 
 
 class HasSuffix(Protocol):
@@ -24,7 +24,7 @@ class HasSuffix(Protocol):
 
     @property
     def suffix(self) -> str:
-        """With its dot."""
+        """The suffix, with its dot."""
         ...
 
 
