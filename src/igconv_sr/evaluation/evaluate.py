@@ -14,7 +14,7 @@ from igconv_sr.commands.config import CONFIG_FOLDER
 from igconv_sr.commands.launch import Launch
 from igconv_sr.commands.values import check_values
 from igconv_sr.data import Benchmark, BenchmarkImages, find_benchmarks
-from igconv_sr.errors import InputError
+from igconv_sr.errors import InputError, refusing
 from igconv_sr.evaluation.benchmarks import check_distinct, evaluate
 from igconv_sr.evaluation.finished_pictures import score_pictures
 from igconv_sr.evaluation.printed_tables import print_scores
@@ -91,15 +91,16 @@ def _pictures(config: DictConfig, asked: Asked, inference: Inference) -> tuple[l
 def _model(config: DictConfig, asked: Asked, inference: Inference) -> tuple[list[ImageScore], Source] | None:
     """Scores a model; None on ranks that have nothing to write."""
     net, card = _loaded(config)
-    trainer = Trainer(
-        accelerator=config.trainer.accelerator,
-        devices=config.trainer.devices,
-        strategy=config.trainer.strategy,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
+    with refusing("trainer"):
+        trainer = Trainer(
+            accelerator=config.trainer.accelerator,
+            devices=config.trainer.devices,
+            strategy=config.trainer.strategy,
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
     images = evaluate(net, asked.benchmarks, asked.scales, trainer, asked.protocol, inference, list(config.metrics))
     if not trainer.is_global_zero:
         return None
