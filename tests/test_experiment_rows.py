@@ -105,7 +105,8 @@ class Comparison:
 
 
 EDSR = Comparison("mini_table2", 8000)
-COMPARISONS = [EDSR]
+SMFANET = Comparison("mini_table2_smfanet", 4000, tuple(ARMS)[:5])
+COMPARISONS = [EDSR, SMFANET]
 of_all = pytest.mark.parametrize("mini", COMPARISONS, ids=lambda mini: mini.name)
 of_every_arm = pytest.mark.parametrize(
     ("mini", "arm"),
@@ -165,6 +166,15 @@ def test_the_verdict_on_edsr_follows_from_the_rows() -> None:
         for benchmark in ("Set5", "Set14")
     ]
     stated(EDSR, 4, EDSR.gains(PLUS, f"{PLUS} without FGRep"), EDSR.gains(PLUS, less_sampling), between)
+
+
+def test_the_verdict_on_smfanet_follows_from_the_rows() -> None:
+    assert len(SMFANET.verdict) == 5
+    with_frequency = f"{LINE} with the frequency loss"
+    stated(SMFANET, 0, SMFANET.gains(PLUS, LINE))
+    stated(SMFANET, 1, SMFANET.gains(with_frequency, LINE), SMFANET.gains(PLUS, with_frequency))
+    stated(SMFANET, 2, SMFANET.gains("IGConv", LINE))
+    stated(SMFANET, 3, SMFANET.gains("SPConv, a head per scale", LINE))
 
 
 DOUBLED = {

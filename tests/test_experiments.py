@@ -174,7 +174,7 @@ def step_of(cell: list[str], folder: Path) -> None:
     )
     train(config)
     rows = list(csv.DictReader((folder / "run" / "results.csv").open()))
-    assert [int(row["scale"]) for row in rows] == list(config.data.scales)
+    assert [float(row["scale"]) for row in rows] == list(config.data.scales)
     assert {row["steps"] for row in rows} == {"1"}
 
 
