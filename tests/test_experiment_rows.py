@@ -88,6 +88,14 @@ class Comparison:
     def verdict(self) -> list[str]:
         return re.findall(r"^\d\. (.+?)$", re.sub(r"\n   ", " ", self.text), re.MULTILINE)
 
+    def params(self, variant: str) -> int:
+        """Parameters of a model of a variant."""
+        for path in (EXPERIMENTS / self.name).glob("cells/*/cell.json"):
+            if f"variant={variant}" in json.loads(path.read_text())["overrides"]:
+                with (path.parent / "results.csv").open() as file:
+                    return int(next(csv.DictReader(file))["params"])
+        raise KeyError(variant)
+
     def psnr(self, arm: str, steps: int, place: Place) -> dict[str, float]:
         """PSNR by seed."""
         return {seed: rows[place] for seed, rows in self.cells[ARMS[arm].format(scale=place[1]), steps].items()}
@@ -173,8 +181,27 @@ def test_the_verdict_on_smfanet_follows_from_the_rows() -> None:
     with_frequency = f"{LINE} with the frequency loss"
     stated(SMFANET, 0, SMFANET.gains(PLUS, LINE))
     stated(SMFANET, 1, SMFANET.gains(with_frequency, LINE), SMFANET.gains(PLUS, with_frequency))
-    stated(SMFANET, 2, SMFANET.gains("IGConv", LINE))
-    stated(SMFANET, 3, SMFANET.gains("SPConv, a head per scale", LINE))
+    stated(SMFANET, 2, SMFANET.gains("IGConv", LINE), SMFANET.gains("SPConv, a head per scale", LINE))
+    whole = SMFANET.cells["igconv_plus", SMFANET.n]["0"]
+    for part in ("frequency", "igsample", "fgrep"):
+        less = SMFANET.cells[f"igconv_plus_without_{part}", SMFANET.n]["0"]
+        stated(SMFANET, 3, [whole[place] - less[place] for place in PLACES])
+    assert (
+        f"{SMFANET.params('igconv_plus') / sum(SMFANET.params(f'spconv_x{scale}') for scale in '234'):.0%}".replace(
+            "%", " %"
+        )
+        in SMFANET.verdict[4]
+    )
+
+
+def test_the_lead_on_smfanet_shrinks_with_the_steps() -> None:
+    place = ("Set5", "2")
+    leads = [
+        SMFANET.cells["igconv_plus", steps]["0"][place] - SMFANET.cells["spconv_x2", steps]["0"][place]
+        for steps in (2000, 4000, 8000)
+    ]
+    assert leads == sorted(leads, reverse=True)
+    assert f"{', '.join(f'{lead:+.2f}' for lead in leads)} dB after 2,000, 4,000 and 8,000 steps" in SMFANET.text
 
 
 DOUBLED = {

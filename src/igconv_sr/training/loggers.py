@@ -23,7 +23,8 @@ from igconv_sr.training.callbacks import LAST
 _NOTE = "wandb_run.json"
 
 _FLUSH_SECONDS = 0.02
-"""How often wandb writes rows to disk: what SIGKILL can lose, for a thousandth of a core. wandb's default is 15 s."""
+"""How often wandb writes rows to disk: what SIGKILL can lose. Of a core, 1.6 % at 0.01 s and 0.5 % at 0.05 s were
+measured, and none of 300 rows lost at either; wandb's default of 15 s lost 86 of 200."""
 
 
 @dataclass

@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from command_line import TINY, photographs, run, succeed
+from igconv_sr.errors import InputError
+from igconv_sr.training.callbacks.first_step import leaving_nothing
 
 
 def _too_small(folder: Path) -> list[str]:
@@ -69,3 +71,15 @@ def test_a_refused_continuation_leaves_the_run_as_it_was(tmp_path: Path) -> None
     done = run("train", *options, "trainer.max_steps=4", "ckpt_path=last", cwd=tmp_path)
     assert done.returncode == 1, done.stdout
     assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+
+
+def test_files_that_others_write_meanwhile_stay(tmp_path: Path) -> None:
+    def refused() -> None:
+        with leaving_nothing(tmp_path, lambda: False):
+            (tmp_path / "metrics" / "version_0").mkdir(parents=True)
+            (tmp_path / "notes.txt").write_text("written by an editor just now")
+            raise InputError("refused")
+
+    with pytest.raises(InputError, match="refused"):
+        refused()
+    assert [path.name for path in tmp_path.rglob("*")] == ["notes.txt"]

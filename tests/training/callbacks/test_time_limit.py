@@ -69,13 +69,19 @@ def test_the_time_of_a_continued_training_adds_up(tmp_path: Path) -> None:
     assert all((tmp_path / "run" / name).is_file() for name in FILES)
 
 
-def test_asked_to_finish_it_writes_its_files(tmp_path: Path) -> None:
+def signalled(tmp_path: Path, number: signal.Signals) -> tuple[int, str]:
+    """Status and output of a training that gets a signal after its first checkpoint."""
     photographs(tmp_path / "pictures")
     process = start(*options(tmp_path), cwd=tmp_path)
     wait_for(tmp_path / "run" / "checkpoints" / "last.ckpt", process)
-    process.send_signal(signal.SIGUSR1)
+    process.send_signal(number)
     output, _ = process.communicate(timeout=120)
-    assert process.returncode == 0
+    return process.returncode, output
+
+
+def test_asked_to_finish_it_writes_its_files(tmp_path: Path) -> None:
+    status, output = signalled(tmp_path, signal.SIGUSR1)
+    assert status == 0
     steps = checkpoint(tmp_path)["global_step"]
     assert f"Finishes at step {steps} of 100000, as asked" in output
     assert {row["steps"] for row in rows(tmp_path / "run")} == {str(steps)}
@@ -84,12 +90,8 @@ def test_asked_to_finish_it_writes_its_files(tmp_path: Path) -> None:
 
 def test_a_stopped_training_writes_the_results_of_its_step(tmp_path: Path) -> None:
     """By the line that it prints when it is stopped."""
-    photographs(tmp_path / "pictures")
-    process = start(*options(tmp_path), cwd=tmp_path)
-    wait_for(tmp_path / "run" / "checkpoints" / "last.ckpt", process)
-    process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 143
+    status, output = signalled(tmp_path, signal.SIGTERM)
+    assert status == 143
     command = next(line for line in output.splitlines() if line.startswith("Or write the results of this step:"))
     steps = checkpoint(tmp_path)["global_step"]
     succeed(*command.partition("make ")[2].split(), cwd=tmp_path)

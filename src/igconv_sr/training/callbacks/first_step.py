@@ -45,23 +45,34 @@ class KeptConfiguration(Callback):
         self.is_kept = True
 
 
+_OURS = (".hydra", "config.yaml", "checkpoints", "metrics", "tensorboard", "wandb", "wandb_run.json", "progress.json")
+"""What a training writes into its folder before its end: nothing else there is touched, whoever writes it meanwhile."""
+
+
 @contextlib.contextmanager
 def leaving_nothing(folder: Path, has_begun: Callable[[], bool]) -> Iterator[None]:
-    """Takes back what is written into a folder by what fails before it has begun; the folder itself is left.
+    """Takes back what a training writes into a folder if it fails before it has begun; the folder itself is left.
 
     Args:
-        folder: No other process may write into it meanwhile.
+        folder: Of the run.
         has_begun: Whether from now on all is kept.
     """
-    before = set(folder.rglob("*"))
+    before = set(_written(folder))
     try:
         yield
     except BaseException:
         if is_first_rank() and not has_begun():
             _end_wandb()
-            for path in sorted(set(folder.rglob("*")) - before, reverse=True):
+            for path in sorted(set(_written(folder)) - before, reverse=True):
                 path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
         raise
+
+
+def _written(folder: Path) -> Iterator[Path]:
+    for name in _OURS:
+        if (folder / name).exists():
+            yield folder / name
+            yield from (folder / name).rglob("*")
 
 
 def _end_wandb() -> None:
