@@ -23,7 +23,7 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
         >>> did_you_mean("fgrp", ["fgrep", "igsample"])
         '; did you mean fgrep?'
     """
-    close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
 

@@ -4,7 +4,7 @@ import errno
 import inspect
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -17,7 +17,7 @@ from hydra.errors import (
     OverrideParseException,
 )
 from hydra.utils import get_object
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from igconv_sr.commands.config import CONFIG_FOLDER, is_choice, quoted
@@ -108,13 +108,36 @@ def _first_line(error: BaseException) -> str:
 def _explain_override(first: str, command: str, arguments: Sequence[str]) -> str:
     if found := re.search(r"Could not override '([^']+)'", first):
         key = found[1]
+        if choices := _choices_with(key):
+            return f"{key}: there is no such key here; it belongs to {', '.join(choices)}"
         known = _known_keys(command, arguments)
-        adding = f"; +{key}=… hands it to what {key.rpartition('.')[0]} stands for" if "." in key else ""
-        return f"{key}: there is no such key{did_you_mean(key, known)}{adding}"
+        group = key.rpartition(".")[0]
+        adding = f"; +{key}=… hands it to what {group} stands for" if group in known else ""
+        return f"{key}: there is no such key{_nearest(key, known)}{adding}"
     if found := re.fullmatch(r"Ambiguous value for argument '([^=]+)=(.*)'", first):
         key, values = found.groups()
         return f"{key}={values}: several values; igconv-sr sweep trains one after the other, a list is {key}=[{values}]"
     return first
+
+
+def _choices_with(key: str) -> list[str]:
+    """The choices of a key's group whose own files hold it: ``data=folder`` for ``data.root``."""
+    group, _, name = key.rpartition(".")
+    files = sorted((CONFIG_FOLDER / group).glob("*.yaml")) if group else []
+    return [f"{group}={file.stem}" for file in files if name in _keys(OmegaConf.load(file))]
+
+
+def _keys(config: DictConfig | ListConfig) -> Iterable[Any]:
+    return config.keys() if isinstance(config, DictConfig) else ()
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown key: one that ends in this name, else the one spelt nearly so."""
+    group, _, name = key.rpartition(".")
+    inside = [each for each in sorted(known, key=len) if each.startswith(f"{group}.")] if group else []
+    candidates = inside or sorted(known, key=len)
+    named_so = [each for each in candidates if re.search(rf"[._]{re.escape(name)}$", each)]
+    return f"; did you mean {named_so[0]}?" if named_so else did_you_mean(key, candidates)
 
 
 def _known_keys(command: str, arguments: Sequence[str]) -> set[str]:
@@ -122,7 +145,7 @@ def _known_keys(command: str, arguments: Sequence[str]) -> set[str]:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         config = compose(command, overrides=[each for each in arguments if is_choice(each)])
-    return set(_flatten(OmegaConf.to_container(config, resolve=False)))
+    return {key for key in _flatten(OmegaConf.to_container(config, resolve=False)) if not key.startswith("published")}
 
 
 def _flatten(node: Any, prefix: str = "") -> Iterator[str]:
