@@ -7,11 +7,19 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary name beside ``path``; renames it on success, removes it on any failure."""
+    """Gives a temporary name beside ``path``; renames it on success, removes it on any failure.
+
+    Raises:
+        OSError: As the system says, about ``path``: the temporary name means nothing to a user, and a full disk has none.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
         yield partial
         partial.replace(path)
+    except OSError as error:
+        if error.filename in (None, str(partial)):
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)

@@ -78,8 +78,7 @@ class BatchUpscaling:
         check_format(job.form, size, picture.pixels)
         self._check_target(job)
         if job.target is not None:
-            with _named(job.target):
-                job.target.parent.mkdir(parents=True, exist_ok=True)
+            job.target.parent.mkdir(parents=True, exist_ok=True)
         return _Task(job, picture, size, started)
 
     def _check_target(self, job: Job) -> None:
@@ -139,7 +138,7 @@ class BatchUpscaling:
                     sys.stdout.buffer.write(part)
                 sys.stdout.buffer.flush()
             return
-        with _named(job.target), replacing(job.target) as partial:
+        with replacing(job.target) as partial:
             with partial.open("wb") as file:
                 yield file, job.target.parent
             self._check_target(job)
@@ -163,15 +162,6 @@ class BatchUpscaling:
             yield
         except (InputError, OSError, MemoryError, RuntimeError) as error:
             self.messages.failed(_line(job.name, error))
-
-
-@contextlib.contextmanager
-def _named(target: Path) -> Iterator[None]:
-    """What cannot be written is called by the name that the user knows, not by that of a temporary file."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(target)) from error
 
 
 def _line(name: str, error: Exception) -> str:
