@@ -10,7 +10,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Gives a temporary name beside ``path``; renames it on success, removes it on any failure.
 
     Raises:
-        OSError: As the system says, about ``path``: the temporary name means nothing to a user, and a full disk has none.
+        OSError: As the system says, but about ``path``, since the temporary name means nothing to a user.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
