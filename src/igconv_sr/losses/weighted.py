@@ -1,12 +1,47 @@
 """The training loss: a weighted sum of named terms."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from igconv_sr.errors import InputError
-from igconv_sr.losses.terms import TERMS
+
+
+def l1(sr: Tensor, hr: Tensor) -> Tensor:
+    """Mean absolute difference of each image.
+
+    Args:
+        sr: (B,3,H,W) in [0,1].
+        hr: Same shape and range.
+
+    Returns:
+        (B,).
+    """
+    return (sr - hr).abs().mean(dim=(1, 2, 3))
+
+
+def frequency(sr: Tensor, hr: Tensor) -> Tensor:
+    """Mean absolute difference of the real and imaginary parts of both spectra (IGConv+, rfft2, unnormalised).
+
+    The transform is linear, so the difference is transformed once. Runs in float32 also under autocast: half
+    precision takes power-of-two sizes only.
+
+    Args:
+        sr: (B,3,H,W) in [0,1].
+        hr: Same shape and range.
+
+    Returns:
+        (B,).
+    """
+    with torch.autocast(sr.device.type, enabled=False):
+        spectrum = torch.fft.rfft2(sr.float() - hr.float())
+        return torch.view_as_real(spectrum).abs().mean(dim=(1, 2, 3, 4))
+
+
+TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1, "frequency": frequency}
+"""Each gives one value per image, so that images of every scale weigh the same."""
 
 
 class LossOfImages(NamedTuple):
@@ -25,7 +60,7 @@ class WeightedLoss(nn.Module):
     """Sum of terms by weight; a weight of 0 leaves the term out.
 
     Args:
-        weights: Weight per name of :data:`igconv_sr.losses.terms.TERMS`.
+        weights: Weight per name of :data:`TERMS`.
 
     Raises:
         InputError: If a name is unknown, a weight is negative or none is positive.

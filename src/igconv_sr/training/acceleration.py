@@ -1,15 +1,15 @@
 """How the modules of a network are laid out and compiled for the device that trains them."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.accelerators import CUDAAccelerator
 from torch import nn
 
 from igconv_sr.errors import InputError
 from igconv_sr.network import SRNet
-from igconv_sr.training.callbacks import CapturedSteps
+from igconv_sr.training.forward_pass import CapturedForwardPass, ForwardPass
 from igconv_sr.upsamplers.hypernet import HyperNetwork
 
 Compile = bool | Literal["auto"]
@@ -43,3 +43,18 @@ def accelerate(net: SRNet, trainer: Trainer, compiled: Compile) -> None:
 def compiled_parts(net: SRNet) -> list[nn.Module]:
     """The parts whose inputs have the same shapes at every step; around them are few operations."""
     return [net.encoder, *(part for part in net.upsampler.modules() if isinstance(part, HyperNetwork))]
+
+
+class CapturedSteps(Callback):
+    """Captures the steps of a training on one GPU as CUDA graphs, where each batch is an optimiser step."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """The weights are on their device and continued by now."""
+        if pl_module.device.type == "cuda" and trainer.world_size == 1 and trainer.accumulate_grad_batches == 1:
+            plain = pl_module.forward_pass
+            pl_module.forward_pass = CapturedForwardPass(plain.net, plain.loss)
+
+    def on_train_end(self, _: Trainer, pl_module: Any) -> None:
+        """Gives the memory of the graphs back."""
+        captured = pl_module.forward_pass
+        pl_module.forward_pass = ForwardPass(captured.net, captured.loss)

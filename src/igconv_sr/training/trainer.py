@@ -20,9 +20,9 @@ from igconv_sr.training.callbacks import (
     TrainingCost,
     TrainingSettings,
     ValidationScores,
+    WholeCheckpoints,
     checkpoints,
 )
-from igconv_sr.training.checkpoint_io import AtomicCheckpointIO
 
 
 def make_trainer(
@@ -69,7 +69,7 @@ def make_trainer(
             settings,
             callbacks=callbacks,
             logger=loggers,
-            plugins=[AtomicCheckpointIO()],
+            plugins=[WholeCheckpoints()],
             default_root_dir=str(folder),
             max_epochs=-1,
             check_val_every_n_epoch=None,

@@ -1,8 +1,7 @@
 """What a training does besides its steps."""
 
 from igconv_sr.training.callbacks.average import MovingAverage, moving_average
-from igconv_sr.training.callbacks.captured_steps import CapturedSteps
-from igconv_sr.training.callbacks.checkpoints import LAST, checkpoints
+from igconv_sr.training.callbacks.checkpoints import LAST, WholeCheckpoints, checkpoints
 from igconv_sr.training.callbacks.cost import TrainingCost
 from igconv_sr.training.callbacks.image_panels import ImagePanels
 from igconv_sr.training.callbacks.progress_bar import StepProgress
@@ -17,7 +16,6 @@ from igconv_sr.training.callbacks.validation_scores import ValidationScores
 __all__ = [
     "LAST",
     "SETTINGS_KEY",
-    "CapturedSteps",
     "GracefulStop",
     "ImagePanels",
     "MovingAverage",
@@ -29,6 +27,7 @@ __all__ = [
     "TrainingCost",
     "TrainingSettings",
     "ValidationScores",
+    "WholeCheckpoints",
     "checkpoints",
     "moving_average",
 ]

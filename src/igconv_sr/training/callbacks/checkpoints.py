@@ -1,11 +1,14 @@
-"""Which checkpoints a training keeps."""
+"""Which checkpoints a training keeps, and how they are written."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from igconv_sr.runs.logged_names import VALID_MEAN, valid_score
+from igconv_sr.weights.checkpoint import write_checkpoint
 
 LAST = "last"
 
@@ -40,3 +43,12 @@ def checkpoints(folder: Path, scales: Sequence[float], every_n_steps: int) -> li
         for name, monitored in monitors.items()
     ]
     return [last, *best]
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Has Lightning write checkpoints as :func:`igconv_sr.weights.checkpoint.write_checkpoint` does."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Writes a checkpoint."""
+        del storage_options  # of remote file systems; checkpoints are local files
+        write_checkpoint(checkpoint, Path(path))

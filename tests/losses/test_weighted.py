@@ -7,7 +7,7 @@ from torch import Tensor
 
 from igconv_sr.errors import InputError
 from igconv_sr.losses import WeightedLoss
-from igconv_sr.losses.terms import TERMS, frequency, l1
+from igconv_sr.losses.weighted import TERMS, frequency, l1
 
 
 def images(*size: int) -> tuple[Tensor, Tensor]:
