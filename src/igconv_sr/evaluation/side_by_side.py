@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from igconv_sr.data import Benchmark, BenchmarkImages, BenchmarkItem
-from igconv_sr.data.batches.validation import kind_of
+from igconv_sr.data.batches.named_degradation import kind_of
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.inference.settings import Inference
 from igconv_sr.inference.within_memory import within_memory

@@ -9,7 +9,7 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
 from igconv_sr.data import BenchmarkItem
-from igconv_sr.data.batches.validation import kind_of
+from igconv_sr.data.batches.named_degradation import kind_of
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.functional.paired_size import larger, paired_size
 from igconv_sr.inference.settings import Inference
