@@ -16,8 +16,8 @@ from igconv_sr.data.batches.crops import CropBatch, Layout, MixedScaleCrops, Ste
 from igconv_sr.data.images.encoded import index_images
 from igconv_sr.data.images.storage import check_storage, open_images
 from igconv_sr.data.images.store import ImageSource, build_store
-from igconv_sr.data.images.tar_shards import write_shards
 from igconv_sr.data.prepare import shards as shards_command
+from igconv_sr.data.prepare.shards import write_shards
 from igconv_sr.data.sources.walk import list_images, list_shards
 from igconv_sr.errors import InputError
 from igconv_sr.pictures.decoding import read_rgb

@@ -13,7 +13,7 @@ from command_line import run
 from igconv_sr.data.batches.crops import Layout, MixedScaleCrops, StepSampler
 from igconv_sr.data.images.storage import check_storage, open_images
 from igconv_sr.data.images.store import build_store
-from igconv_sr.data.images.tar_shards import write_shards
+from igconv_sr.data.prepare.shards import write_shards
 from igconv_sr.data.sources import remote
 from igconv_sr.data.sources.remote import remote_shards
 from igconv_sr.data.sources.walk import list_images

@@ -6,6 +6,8 @@ draws by (seed, step, row) alone here too. An index of where each image lies and
 in the cache.
 """
 
+import os
+import tarfile
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from igconv_sr.data.images.cache_folder import digest_of, make_once
-from igconv_sr.data.images.tar_shards import members
 from igconv_sr.data.images.workers import progress, worker_pool
 from igconv_sr.data.sources.remote import RemoteFile
 from igconv_sr.data.sources.walk import is_shard
 from igconv_sr.errors import InputError
-from igconv_sr.pictures.decoding import UInt8Image, decode_rgb, read_size
+from igconv_sr.pictures.decoding import UInt8Image, decode_rgb, read_size, size_of
+from igconv_sr.pictures.suffixes import IMAGE_SUFFIXES
 
 _FORMAT = "encoded 1"
 _CHUNK = 256
@@ -161,9 +163,9 @@ def _measure(first: int, files: Sequence[Path | RemoteFile]) -> _Entries:
     rows, names = [], []
     for number, path in enumerate(files, first):
         if isinstance(path, RemoteFile) or is_shard(path):
-            for member in members(path):
-                rows.append((number, member.offset, member.length, *member.size))
-                names.append(member.name.encode())
+            for name, offset, length, size in _members(path):
+                rows.append((number, offset, length, *size))
+                names.append(name.encode())
         else:
             rows.append((number, 0, path.stat().st_size, *read_size(path)))
             names.append(path.name.encode())
@@ -171,3 +173,35 @@ def _measure(first: int, files: Sequence[Path | RemoteFile]) -> _Entries:
     text = np.frombuffer(b"".join(names), dtype=np.uint8)
     ends = np.cumsum([len(name) for name in names], dtype=np.int64)
     return _Entries(table[:, 0], table[:, 1], table[:, 2], table[:, 3:], text, ends)
+
+
+def _members(path: Path | RemoteFile) -> Iterator[tuple[str, int, int, tuple[int, int]]]:
+    """The images of a shard, in its order; whatever else it holds (labels) is left out. Nothing is unpacked.
+
+    Yields:
+        The path in there, first byte, length in bytes, and height and width.
+
+    Raises:
+        InputError: If it is missing, no uncompressed tar file, cut short, or holds no image or a damaged one.
+    """
+    found = 0
+    try:
+        with path.open("rb") as archive, tarfile.open(fileobj=archive, mode="r:") as tar:
+            for entry in tar:
+                if not entry.isreg() or Path(entry.name).suffix.lower() not in IMAGE_SUFFIXES:
+                    continue
+                if entry.issparse():
+                    raise InputError(f"{path}: {entry.name} is stored sparsely; write the shard anew")
+                file = tar.extractfile(entry)
+                assert file is not None
+                yield entry.name, entry.offset_data, entry.size, size_of(file, f"{path}: {entry.name}")
+                found += 1
+            end, size = tar.offset, archive.seek(0, os.SEEK_END)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist") from error
+    except (tarfile.TarError, EOFError) as error:
+        raise InputError(f"{path} is not an uncompressed tar file, or damaged ({error}); replace it") from error
+    if end >= size:  # the mark of the end is missing
+        raise InputError(f"{path} is cut short; replace it")
+    if not found:
+        raise InputError(f"{path} holds no image; remove it")
