@@ -14,7 +14,7 @@ from PIL import Image
 from igconv_sr.data.sources.walk import list_images
 from igconv_sr.errors import InputError
 from igconv_sr.pictures.decoding import read_rgb, read_rgb_and_gray, read_size
-from igconv_sr.pictures.plain_png import read_png_header
+from igconv_sr.pictures.png import read_png_header
 
 RANDOM = np.random.default_rng(0)
 RGB = RANDOM.integers(256, size=(7, 10, 3), dtype=np.uint8)

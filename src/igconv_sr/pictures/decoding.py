@@ -26,7 +26,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ExifTags import Base as ExifTag
 
 from igconv_sr.errors import InputError
-from igconv_sr.pictures.plain_png import PngHeader, decode_plain_png, read_png_header
+from igconv_sr.pictures.png import PngHeader, decode_plain_png, read_png_header
 
 NEARLY_BLACK = 64
 """Of 255 values: where the largest of an image is below, a file of 16 bits may have held fewer."""

@@ -27,8 +27,7 @@ from PIL.TiffTags import TAGS_V2
 
 from igconv_sr.errors import InputError
 from igconv_sr.pictures.decoding import explaining
-from igconv_sr.pictures.gray_and_alpha import gray_and_alpha
-from igconv_sr.pictures.png_writer import Pixels
+from igconv_sr.pictures.png import Pixels, gray_and_alpha
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "TGA")
 

@@ -19,7 +19,7 @@ from igconv_sr.errors import InputError
 from igconv_sr.functional.paired_size import output_size
 from igconv_sr.inference.enlargement import Enlargement
 from igconv_sr.inference.upscaler import Upscaler
-from igconv_sr.pictures.png_writer import Pixels
+from igconv_sr.pictures.png import Pixels
 from igconv_sr.pictures.reading import Picture, read_picture, read_stream
 from igconv_sr.pictures.writing import blank, check_format, open_writer, resized
 from igconv_sr.system.files import replacing

@@ -21,8 +21,8 @@ from igconv_sr.data.images.workers import progress, worker_pool
 from igconv_sr.data.sources.remote import RemoteFile
 from igconv_sr.data.sources.walk import is_shard
 from igconv_sr.errors import InputError
+from igconv_sr.pictures import IMAGE_SUFFIXES
 from igconv_sr.pictures.decoding import UInt8Image, decode_rgb, read_size, size_of
-from igconv_sr.pictures.suffixes import IMAGE_SUFFIXES
 
 _FORMAT = "encoded 1"
 _CHUNK = 256

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from igconv_sr.errors import InputError
-from igconv_sr.pictures.suffixes import IMAGE_SUFFIXES
+from igconv_sr.pictures import IMAGE_SUFFIXES
 from igconv_sr.system.left_out import Kind, Tell
 
 
