@@ -154,22 +154,23 @@ def test_mix_validates_on_real_validation_images_and_trains_on_all_others(tmp_pa
     touch(tmp_path, *numbered("Flickr2K_HR", 1, 20, 6), *DIV2K)
     touch(tmp_path / "photos", *numbered(".", 1, 12))
     photos = {"data": "folder", "root": str(tmp_path / "photos"), "weight": 0.5}
-    mix = select_mix({"mine": photos, "div2k": 1, "flickr2k": 3}, str(tmp_path))
-    assert [(each.name, each.weight, len(each.files)) for each in mix.sets] == [
+    sets, selection = select_mix({"mine": photos, "div2k": 1, "flickr2k": 3}, str(tmp_path))
+    assert [(each.name, each.weight, len(each.files)) for each in sets] == [
         ("mine", 0.5, 12),
         ("div2k", 1, 800),
         ("flickr2k", 3, 20),
     ]
-    assert len(mix.valid) == 100
+    assert selection.train == [path for each in sets for path in each.files]
+    assert len(selection.valid) == 100
 
 
 def test_mix_keeps_images_back_from_the_first_where_none_has_its_own(tmp_path: Path) -> None:
     touch(tmp_path, *numbered("a", 1, 20), *numbered("b", 1, 20))
     entries = {name: {"data": "folder", "root": str(tmp_path / name)} for name in "ab"}
-    mix = select_mix(entries, None)
-    assert [len(each.files) for each in mix.sets] == [18, 20]
-    assert {path.parent.name for path in mix.valid} == {"a"}
-    assert mix.valid_source == "kept back from a"
+    sets, selection = select_mix(entries, None)
+    assert [len(each.files) for each in sets] == [18, 20]
+    assert {path.parent.name for path in selection.valid} == {"a"}
+    assert selection.valid_source == "kept back from a"
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def _write(files: Sequence[Path | RemoteFile], folder: Path) -> None:
 
 def _chunks(files: Sequence[Path | RemoteFile]) -> Iterator[tuple[int, Sequence[Path | RemoteFile]]]:
     """Many loose files at a time or one shard: with the number of the first."""
-    step = 1 if any(is_shard(path) for path in files) else _CHUNK
+    step = 1 if any(is_shard(path.name) for path in files) else _CHUNK
     for first in range(0, len(files), step):
         yield first, files[first : first + step]
 
@@ -162,7 +162,7 @@ def _chunks(files: Sequence[Path | RemoteFile]) -> Iterator[tuple[int, Sequence[
 def _measure(first: int, files: Sequence[Path | RemoteFile]) -> _Entries:
     rows, names = [], []
     for number, path in enumerate(files, first):
-        if isinstance(path, RemoteFile) or is_shard(path):
+        if isinstance(path, RemoteFile) or is_shard(path.name):
             for name, offset, length, size in _members(path):
                 rows.append((number, offset, length, *size))
                 names.append(name.encode())

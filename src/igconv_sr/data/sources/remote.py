@@ -41,11 +41,6 @@ class RemoteFile:
         """Last part of its path."""
         return PurePosixPath(urlsplit(self.address).path).name
 
-    @property
-    def suffix(self) -> str:
-        """The suffix of the name, with its dot."""
-        return PurePosixPath(self.name).suffix
-
     def read(self, offset: int, length: int) -> bytes:
         """A range of it: one request."""
 
