@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from igconv_sr.data.sources.walk import list_images
 from igconv_sr.errors import InputError
 from igconv_sr.pictures.decoding import read_rgb, read_rgb_and_gray, read_size
 from igconv_sr.pictures.png import read_png_header
+from igconv_sr.pictures.reading import read_picture
 
 RANDOM = np.random.default_rng(0)
 RGB = RANDOM.integers(256, size=(7, 10, 3), dtype=np.uint8)
@@ -80,6 +82,14 @@ def test_gray_becomes_three_equal_channels(tmp_path: Path, name: str) -> None:
     pixels, gray = read_rgb_and_gray(tmp_path / name)
     assert np.array_equal(pixels, three(GRAY))
     assert gray
+
+
+@pytest.mark.parametrize("read", [read_rgb, lambda path: read_picture(path, str(path))])
+def test_16_bit_gray_with_0_for_white_is_refused(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    path, photometric_interpretation = tmp_path / "a.tif", 262
+    Image.fromarray(np.full((2, 2), 1000, np.uint16)).save(path, tiffinfo={photometric_interpretation: 0})
+    with pytest.raises(InputError, match=r"a\.tif holds 16-bit gray with 0 for white; save it with 0 for black"):
+        read(path)
 
 
 def test_black_and_white_is_gray(tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ from kornia_rs.io import decode_image_png_u16, read_image_tiff_u16
 from PIL import Image, ImageCms, ImageOps
 from PIL.ExifTags import IFD
 from PIL.ExifTags import Base as ExifTag
-from PIL.TiffTags import TAGS_V2
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PLANAR_CONFIGURATION, TiffImageFile
 
 from igconv_sr.errors import InputError
-from igconv_sr.pictures.decoding import explaining
+from igconv_sr.pictures.decoding import explaining, refuse_zero_for_white
 from igconv_sr.pictures.png import Pixels, gray_and_alpha
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "TGA")
@@ -123,8 +123,7 @@ def _read(image: Image.Image, path: Path) -> Picture:
     if bits > 8 and image.mode not in ("I;16", "I;16B", "I;16L"):
         pixels: Pixels = _deep_colour(image, path, bits, raw_mode)
         return Picture(np.ascontiguousarray(_TURNS.get(orientation, lambda p: p)(pixels)), profile, exif, remark)
-    if image.mode.startswith("I;16") and _tag(image, "PhotometricInterpretation") == 0:
-        raise InputError("holds 16-bit gray with 0 for white; save it with 0 for black")
+    refuse_zero_for_white(image)
     ImageOps.exif_transpose(image, in_place=True)
     image.load()
     if image.mode.startswith("I;16"):
@@ -158,15 +157,10 @@ def _count(image: Image.Image) -> int:
     return getattr(image, "n_frames", 1)
 
 
-def _tag(image: Image.Image, name: str) -> object:
-    tags = getattr(image, "tag_v2", {})
-    return tags.get(next(number for number, tag in TAGS_V2.items() if tag.name == name))
-
-
 def _bits(image: Image.Image) -> int:
-    if image.format == "TIFF":
-        stated = _tag(image, "BitsPerSample") or (1,)
-        return max(stated) if isinstance(stated, tuple) else int(str(stated))
+    if isinstance(image, TiffImageFile):
+        stated = image.tag_v2.get(BITSPERSAMPLE, (1,))
+        return max(stated) if isinstance(stated, tuple) else int(stated)
     return 16 if ";16" in _raw_mode(image) else 8
 
 
@@ -181,7 +175,7 @@ def _deep_colour(image: Image.Image, path: Path, bits: int, raw_mode: str) -> Pi
     if image.format == "PNG" and "LA" in raw_mode:
         return gray_and_alpha(path)
     supported = ("rgb", "rgba") if image.format == "PNG" else ("rgb",)
-    planes_apart = image.format == "TIFF" and _tag(image, "PlanarConfiguration") == 2
+    planes_apart = isinstance(image, TiffImageFile) and image.tag_v2.get(PLANAR_CONFIGURATION) == 2
     if form not in supported or planes_apart or bits != 16:
         raise InputError(
             "holds more than 8 bits per channel in a form that is not read; save it as 16-bit gray, RGB or RGBA PNG"
