@@ -118,6 +118,18 @@ def test_16_bit_png_keeps_its_high_byte(tmp_path: Path, channels: int) -> None:
         assert gray == (channels == 1)
 
 
+def test_16_bit_pgm_and_ppm_keep_their_high_byte_and_are_not_enlarged(tmp_path: Path) -> None:
+    for kind, pixels in (("P5", GRAY16), ("P6", RGB16)):
+        path = tmp_path / f"{kind}.ppm"
+        path.write_bytes(f"{kind}\n10 7\n65535\n".encode() + pixels.astype(">u2").tobytes())
+        found, gray = read_rgb_and_gray(path)
+        assert gray == (kind == "P5")
+        expected = three(pixels >> 8) if gray else (pixels / 257).round()  # as Pillow reduces them
+        assert np.array_equal(found, expected)
+        with pytest.raises(InputError, match=r"more than 8 bits per channel in a form that is not read"):
+            read_picture(path, path.name)
+
+
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 def test_16_bit_rgb_tiff_keeps_its_high_byte(tmp_path: Path, byteorder: Any) -> None:
     tifffile.imwrite(tmp_path / "x.tif", RGB16, byteorder=byteorder, photometric="rgb")

@@ -110,13 +110,14 @@ def _decode(file: IO[bytes]) -> tuple[UInt8Image, bool]:
             return pixels, False
         file.seek(0)
     with Image.open(file) as image:
+        gray16 = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
         mode = image.mode
-        if mode in ("F", "I"):
+        if mode in ("F", "I") and not gray16:
             kind = "floating-point" if mode == "F" else "32-bit or signed"
             raise InputError(f"holds {kind} values; save it with 8 or 16 bits per channel, unsigned")
         refuse_zero_for_white(image)
         ImageOps.exif_transpose(image, in_place=True)
-        if mode.startswith("I;16"):
+        if gray16:
             gray = (np.asarray(image) >> 8).astype(np.uint8)
             return np.repeat(gray[..., None], 3, axis=2), True
         # Without the step over RGBA, Pillow warns of transparent palettes.
