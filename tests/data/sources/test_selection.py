@@ -150,6 +150,17 @@ def test_folder_with_given_validation_images_never_trains_on_them(tmp_path: Path
         select_folder(tmp_path / "b", tmp_path / "b")
 
 
+def test_validation_images_below_a_folder_of_hr_images_are_not_trained_on_by_a_relative_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LR images beside HR are looked for from an absolute path; who gives a relative one gets both kinds of paths."""
+    touch(tmp_path, *numbered("photos/HR/a", 1, 3), *numbered("photos/HR/b", 1, 2))
+    monkeypatch.chdir(tmp_path)
+    found = select_folder(Path("photos/HR"), Path("photos/HR/b"))
+    assert [path.parent.name for path in found.train] == ["a"] * 3
+    assert [path.parent.name for path in found.valid] == ["b"] * 2
+
+
 def test_mix_validates_on_real_validation_images_and_trains_on_all_others(tmp_path: Path) -> None:
     touch(tmp_path, *numbered("Flickr2K_HR", 1, 20, 6), *DIV2K)
     touch(tmp_path / "photos", *numbered(".", 1, 12))
