@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import IO, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -175,18 +175,29 @@ def _measure(first: int, files: Sequence[Path | RemoteFile]) -> _Entries:
     return _Entries(table[:, 0], table[:, 1], table[:, 2], table[:, 3:], text, ends)
 
 
-def _members(path: Path | RemoteFile) -> Iterator[tuple[str, int, int, tuple[int, int]]]:
-    """The images of a shard, in its order; whatever else it holds (labels) is left out. Nothing is unpacked.
+_Member = tuple[str, int, int, tuple[int, int]]
+"""An image in a shard: its path in there, first byte, length in bytes, height and width."""
 
-    Yields:
-        The path in there, first byte, length in bytes, and height and width.
+
+def _members(path: Path | RemoteFile) -> list[_Member]:
+    """The images of a shard, in its order; whatever else it holds (labels) is left out. Nothing is unpacked.
 
     Raises:
         InputError: If it is missing, no uncompressed tar file, cut short, or holds no image or a damaged one.
     """
-    found = 0
+    if isinstance(path, RemoteFile):
+        return path.scan(lambda file: _members_of(file, path))
     try:
-        with path.open("rb") as archive, tarfile.open(fileobj=archive, mode="r:") as tar:
+        with path.open("rb") as file:
+            return _members_of(file, path)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist") from error
+
+
+def _members_of(archive: IO[bytes], path: Path | RemoteFile) -> list[_Member]:
+    found: list[_Member] = []
+    try:
+        with tarfile.open(fileobj=archive, mode="r:") as tar:
             for entry in tar:
                 if not entry.isreg() or Path(entry.name).suffix.lower() not in IMAGE_SUFFIXES:
                     continue
@@ -194,14 +205,12 @@ def _members(path: Path | RemoteFile) -> Iterator[tuple[str, int, int, tuple[int
                     raise InputError(f"{path}: {entry.name} is stored sparsely; write the shard anew")
                 file = tar.extractfile(entry)
                 assert file is not None
-                yield entry.name, entry.offset_data, entry.size, size_of(file, f"{path}: {entry.name}")
-                found += 1
+                found.append((entry.name, entry.offset_data, entry.size, size_of(file, f"{path}: {entry.name}")))
             end, size = tar.offset, archive.seek(0, os.SEEK_END)
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist") from error
     except (tarfile.TarError, EOFError) as error:
         raise InputError(f"{path} is not an uncompressed tar file, or damaged ({error}); replace it") from error
     if end >= size:  # the mark of the end is missing
         raise InputError(f"{path} is cut short; replace it")
     if not found:
         raise InputError(f"{path} holds no image; remove it")
+    return found
