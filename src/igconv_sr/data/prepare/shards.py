@@ -9,7 +9,6 @@ from pathlib import Path
 from igconv_sr.commands.flags import FlagParser
 from igconv_sr.data.sources.walk import LIST_NAME, SHARD_SUFFIX, list_images
 from igconv_sr.errors import InputError
-from igconv_sr.system.files import replacing
 from igconv_sr.system.left_out import LeftOut
 
 
@@ -24,11 +23,14 @@ def main(arguments: Sequence[str]) -> None:
         raise InputError(f"{options.output} exists already and is not empty; choose another folder, or remove it")
     left_out = LeftOut(str(options.source))
     files = list_images(options.source, left_out.add)
-    partial = options.output.with_name(f"{options.output.name}.partial")
-    if partial.exists():
-        shutil.rmtree(partial)  # of an attempt that was killed
-    shards = write_shards(files, options.source, partial, options.shard_size * 2**20)
-    partial.rename(options.output)
+    output = options.output.resolve()  # what a link or a dot means
+    partial = output.with_name(f"{output.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of an attempt that was killed
+    try:
+        shards = write_shards(files, options.source, partial, options.shard_size * 2**20)
+        partial.rename(output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     for notice in left_out.notices():
         print(notice)
     print(f"Wrote {len(files):,} images into {len(shards):,} shards in {options.output}")
@@ -59,15 +61,14 @@ def write_shards(files: Sequence[Path], root: Path, folder: Path, shard_bytes: i
     shards: list[Path] = []
     for group in _groups(files, shard_bytes):
         path = folder / f"{len(shards):06}{SHARD_SUFFIX}"
-        with replacing(path) as partial, tarfile.open(partial, "w:", format=tarfile.PAX_FORMAT) as tar:
+        with tarfile.open(path, "w:", format=tarfile.PAX_FORMAT) as tar:
             for file in group:
                 content = file.read_bytes()
                 entry = tarfile.TarInfo(file.relative_to(root).as_posix())
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
         shards.append(path)
-    with replacing(folder / LIST_NAME) as partial:
-        partial.write_text("".join(f"{path.name}\n" for path in shards))
+    (folder / LIST_NAME).write_text("".join(f"{path.name}\n" for path in shards))
     return shards
 
 
