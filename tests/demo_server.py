@@ -14,8 +14,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from igconv_sr.demo.page import Facts, Page
-from igconv_sr.demo.server import LARGEST_UPLOAD, DemoServer
+from igconv_sr.demo.server import DemoServer, Facts
 from igconv_sr.demo.studio import Studio
 from igconv_sr.super_resolver import SuperResolver
 
@@ -65,7 +64,7 @@ class _Watched(DemoServer):
 def demo_server(net: SuperResolver, facts: Facts = FACTS) -> Iterator[DemoServer]:
     """Serves on a free port; whatever it is sent, it must not stumble."""
     studio = Studio(net, torch.device("cpu"))
-    with _Watched(0, Page(facts, LARGEST_UPLOAD), studio) as server:
+    with _Watched(0, facts, studio) as server:
         server.tracebacks = []
         threading.Thread(target=studio.work, daemon=True).start()
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()

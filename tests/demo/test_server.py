@@ -19,8 +19,7 @@ from PIL import Image, ImageCms
 from torch import Tensor
 
 from demo_server import FACTS, Answer, as_png, demo_server, send, smooth
-from igconv_sr.demo.page import Facts
-from igconv_sr.demo.server import LARGEST_UPLOAD, DemoServer
+from igconv_sr.demo.server import LARGEST_UPLOAD, DemoServer, Facts
 from igconv_sr.errors import InputError
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.network import Bicubic, SRNet
@@ -173,7 +172,7 @@ def test_it_listens_on_127_0_0_1_alone(server: DemoServer) -> None:
 
 def test_a_taken_port_is_told(server: DemoServer) -> None:
     with pytest.raises(InputError, match=f"port {server.server_port}: Address already in use; give another --port"):
-        DemoServer(server.server_port, server.page, server.studio)
+        DemoServer(server.server_port, server.facts, server.studio)
 
 
 @pytest.mark.parametrize("path", ["/index.html", "/../../etc/passwd", "/model?scale=2", "/page.js"])

@@ -1,5 +1,6 @@
 """``igconv-sr export``: the files give the images of the network, at sizes and scales that the trace never saw."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 from igconv_sr.errors import InputError
 from igconv_sr.export import export as command
 from igconv_sr.weights.card import ModelCard
-from igconv_sr.weights.checkpoint import load, save_safetensors
+from igconv_sr.weights.checkpoint import load, load_with_card, save_safetensors
 
 Session = Callable[..., Tensor]
 
@@ -123,6 +124,22 @@ def test_what_onnx_lacks_is_refused_in_one_line(weights: Path) -> None:
     with pytest.raises(InputError, match=r"has a part that ONNX lacks: .*selective_scan") as caught:
         export(weights, "--format", "onnx", "--scales", "2")
     assert "\n" not in str(caught.value)
+    assert list(weights.parent.iterdir()) == [weights]
+
+
+def test_nothing_is_written_if_one_of_the_scales_differs(weights: Path) -> None:
+    """Values of a million at ×3 differ by more than the tolerance, those at ×2 do not."""
+    pytest.importorskip("onnxruntime")
+    _, card = load_with_card(weights)
+    upsampler = {"_target_": "igconv_sr.upsamplers.SPConv", "_partial_": True, "scales": [2, 3]}
+    card = dataclasses.replace(card, upsampler=upsampler)
+    net = card.build()
+    with torch.no_grad():
+        for parameter in net.upsampler.get_submodule("heads.3").parameters():
+            parameter.mul_(1e6)
+    save_safetensors(net, card, weights)
+    with pytest.raises(InputError, match="at ×3; nothing was written"):
+        export(weights, "--format", "onnx", "--scales", "2,3")
     assert list(weights.parent.iterdir()) == [weights]
 
 

@@ -1,7 +1,10 @@
 """net.upscale: what goes in comes out larger, of the same kind."""
 
+import gc
 import subprocess
 import sys
+import weakref
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +14,10 @@ from PIL import Image
 from torch import Tensor
 
 import igconv_sr
+from igconv_sr.encoders import EDSR
 from igconv_sr.errors import InputError
 from igconv_sr.network import Bicubic, SRNet
+from igconv_sr.upsamplers import IGConv
 from igconv_sr.weights.packaged import find_weights
 
 
@@ -60,6 +65,15 @@ def test_changed_weights_give_another_result(small_net: SRNet) -> None:
     with torch.no_grad():
         next(small_net.parameters()).mul_(2)
     assert (small_net.upscale(image, 2) - before).abs().max() > 1e-3
+
+
+def test_a_network_that_nobody_holds_any_more_is_freed() -> None:
+    net = SRNet(EDSR(num_feat=8, num_block=1), partial(IGConv, hidden_dim=16, num_layers=1), scales=(2,))
+    net.upscale(lr(3, 8, 8), 2)
+    held = weakref.ref(net)
+    del net
+    gc.collect()
+    assert held() is None
 
 
 @pytest.mark.parametrize(

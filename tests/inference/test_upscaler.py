@@ -17,7 +17,7 @@ from torch import Tensor
 from igconv_sr.encoders import EDSR, PLKSR, RCAN, RDN, Encoder, HiTSRF, SMFANet, SwinIR
 from igconv_sr.errors import InputError
 from igconv_sr.inference import tile_size
-from igconv_sr.inference.reach import find_reach
+from igconv_sr.inference.prepared import find_reach
 from igconv_sr.inference.tile_size import largest_core
 from igconv_sr.inference.tiles import Overlap, blended, step_of, tiles
 from igconv_sr.inference.upscaler import Upscaler

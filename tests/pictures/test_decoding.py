@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from PIL import Image
 from igconv_sr.data.sources.walk import list_images
 from igconv_sr.errors import InputError
 from igconv_sr.pictures.decoding import read_rgb, read_rgb_and_gray, read_size
-from igconv_sr.pictures.plain_png import read_png_header
+from igconv_sr.pictures.png import read_png_header
+from igconv_sr.pictures.reading import read_picture
 
 RANDOM = np.random.default_rng(0)
 RGB = RANDOM.integers(256, size=(7, 10, 3), dtype=np.uint8)
@@ -82,6 +84,14 @@ def test_gray_becomes_three_equal_channels(tmp_path: Path, name: str) -> None:
     assert gray
 
 
+@pytest.mark.parametrize("read", [read_rgb, lambda path: read_picture(path, str(path))])
+def test_16_bit_gray_with_0_for_white_is_refused(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    path, photometric_interpretation = tmp_path / "a.tif", 262
+    Image.fromarray(np.full((2, 2), 1000, np.uint16)).save(path, tiffinfo={photometric_interpretation: 0})
+    with pytest.raises(InputError, match=r"a\.tif holds 16-bit gray with 0 for white; save it with 0 for black"):
+        read(path)
+
+
 def test_black_and_white_is_gray(tmp_path: Path) -> None:
     Image.fromarray(GRAY > 127).save(tmp_path / "x.png")
     pixels, gray = read_rgb_and_gray(tmp_path / "x.png")
@@ -106,6 +116,18 @@ def test_16_bit_png_keeps_its_high_byte(tmp_path: Path, channels: int) -> None:
     assert np.array_equal(pixels, (RGB16 >> 8) if channels > 2 else three(GRAY16 >> 8))
     if channels != 2:  # Pillow gives such a file as RGBA, and nobody has one as a benchmark
         assert gray == (channels == 1)
+
+
+def test_16_bit_pgm_and_ppm_keep_their_high_byte_and_are_not_enlarged(tmp_path: Path) -> None:
+    for kind, pixels in (("P5", GRAY16), ("P6", RGB16)):
+        path = tmp_path / f"{kind}.ppm"
+        path.write_bytes(f"{kind}\n10 7\n65535\n".encode() + pixels.astype(">u2").tobytes())
+        found, gray = read_rgb_and_gray(path)
+        assert gray == (kind == "P5")
+        expected = three(pixels >> 8) if gray else (pixels / 257).round()  # as Pillow reduces them
+        assert np.array_equal(found, expected)
+        with pytest.raises(InputError, match=r"more than 8 bits per channel in a form that is not read"):
+            read_picture(path, path.name)
 
 
 @pytest.mark.parametrize("byteorder", ["<", ">"])

@@ -9,7 +9,7 @@ import torch
 import igconv_sr
 from command_line import TINY, photographs, run, succeed
 from conftest import shared
-from igconv_sr.data.images.tar_shards import write_shards
+from igconv_sr.data.prepare.shards import write_shards
 from igconv_sr.data.sources.walk import list_images
 
 

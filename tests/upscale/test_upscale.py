@@ -220,16 +220,18 @@ def test_modes(upscale: Run) -> None:
     image.convert("RGBA").save("opaque.png")
     frames = [image, image.rotate(90)]
     frames[0].save("moving.webp", save_all=True, append_images=frames[1:], lossless=True)
-    done = upscale(
-        "gray.png", "bits.png", "palette.png", "inks.tif", "clear.gif", "opaque.png", "moving.webp", "--scale", "2"
-    )
+    frames[0].save("moving.avif", save_all=True, append_images=frames[1:])
+    names = ("gray.png", "bits.png", "palette.png", "inks.tif", "clear.gif", "opaque.png", "moving.webp", "moving.avif")
+    done = upscale(*names, "--scale", "2")
     assert done.status == 0, done.out
     modes = {path.name.removesuffix("_x2.png"): opened(str(path)).mode for path in Path().glob("*_x2.png")}
     assert modes == {
-        "gray": "L", "bits": "L", "palette": "RGB", "inks": "RGB", "clear": "RGBA", "opaque": "RGBA", "moving": "RGB",
+        "gray": "L", "bits": "L", "palette": "RGB", "inks": "RGB", "clear": "RGBA", "opaque": "RGBA",
+        "moving.webp": "RGB", "moving.avif": "RGB",
     }  # fmt: skip
     assert np.array(opened("opaque_x2.png"))[..., 3].min() == 255
-    assert "moving.webp (the first of several pictures)" in done.out
+    for name in ("moving.webp", "moving.avif"):
+        assert f"{name} (the first of several pictures)" in done.out
     assert opened("gray_x2.png").size == (48, 48)
 
 

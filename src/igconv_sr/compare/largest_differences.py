@@ -8,7 +8,7 @@ from torch import Tensor
 
 from igconv_sr.compare.differences import ImageKey, Pair, Row, RunTable
 from igconv_sr.data import Benchmark, BenchmarkImages, BenchmarkItem
-from igconv_sr.data.batches.validation import check_recomputable
+from igconv_sr.data.batches.named_degradation import check_recomputable
 from igconv_sr.errors import InputError
 from igconv_sr.evaluation.finished_pictures import FinishedPictures
 from igconv_sr.evaluation.side_by_side import Panel, PictureRow, save_picture, square_with_most

@@ -24,8 +24,7 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     named = None if options.weights is None else find_weights(options.weights)
     # Not before the flags are known to be right: torch takes seconds.
-    from igconv_sr.demo.page import Facts, Page
-    from igconv_sr.demo.server import LARGEST_UPLOAD, DemoServer
+    from igconv_sr.demo.server import DemoServer, Facts
     from igconv_sr.demo.studio import Studio
     from igconv_sr.inference.device import choose_device
     from igconv_sr.system.console import quieten
@@ -45,7 +44,7 @@ def main(arguments: Sequence[str]) -> None:
         parameters=sum(weight.numel() for weight in net.parameters()),
         device=device.type,
     )
-    with DemoServer(options.port, Page(facts, LARGEST_UPLOAD), Studio(net, device)) as server:
+    with DemoServer(options.port, facts, Studio(net, device)) as server:
         _serve(server)
 
 

@@ -7,15 +7,18 @@ there is to say about it as JSON in the header ``Enlargement``. Nothing is kept.
 import io
 import json
 import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 from igconv_sr.data.sources.sample import VALIDATION_PHOTOGRAPHS
 from igconv_sr.demo.local import LocalHandler, Refusal, refusing
-from igconv_sr.demo.page import Page, content_security_policy
 from igconv_sr.demo.studio import METHODS, Enlarged, Studio
 from igconv_sr.errors import InputError
 from igconv_sr.pictures.reading import read_stream
@@ -29,20 +32,41 @@ LARGEST_UPLOAD = 64 * 2**20
 _SAMPLE = VALIDATION_PHOTOGRAPHS[0]
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What the page says about the model.
+
+    Attributes:
+        name: What the user called it.
+        architecture: Encoder and upsampler.
+        scales: Of its training.
+        parameters: How many it has.
+        device: Where it computes.
+    """
+
+    name: str
+    architecture: str
+    scales: Sequence[float]
+    parameters: int
+    device: str
+
+
 class DemoServer(ThreadingHTTPServer):
     """Serves the page; each request has a thread, and the studio's worker enlarges.
 
     Args:
         port: Of 127.0.0.1; 0 for any free one.
-        page: The document.
+        facts: What the page says about the model.
         studio: Enlarges.
 
     Raises:
         InputError: If the port is taken.
     """
 
-    def __init__(self, port: int, page: Page, studio: Studio) -> None:
-        self.page, self.studio = page, studio
+    def __init__(self, port: int, facts: Facts, studio: Studio) -> None:
+        self.facts, self.studio = facts, studio
+        pages = Environment(loader=PackageLoader("igconv_sr.demo", "."), autoescape=True, undefined=StrictUndefined)
+        self.template = pages.get_template("page.html.j2")
         try:
             super().__init__((ADDRESS, port), _Handler)
         except OSError as error:
@@ -68,9 +92,9 @@ class _Handler(LocalHandler):
     def _get(self) -> None:
         path = urlsplit(self.path).path
         if path == "/":
-            nonce = secrets.token_urlsafe()
-            page, policy = self.server.page.render(nonce), content_security_policy(nonce)
-            self.answer("text/html; charset=utf-8", page, Content_Security_Policy=policy)
+            nonce, server = secrets.token_urlsafe(), self.server
+            page = server.template.render(facts=server.facts, largest_upload=LARGEST_UPLOAD, nonce=nonce).encode()
+            self.answer("text/html; charset=utf-8", page, Content_Security_Policy=_content_security_policy(nonce))
         elif path == "/sample":
             self.answer("image/png", _SAMPLE.read_bytes())
         else:
@@ -99,3 +123,11 @@ def _as_json(enlarged: Enlarged) -> str:
     """What a response says of a picture, as JSON in ASCII, which headers have to be in."""
     sizes = {name: [size[1], size[0]] for name, size in (("before", enlarged.before), ("after", enlarged.after))}
     return json.dumps({**sizes, "seconds": round(enlarged.seconds, 2), "remarks": enlarged.remarks})
+
+
+def _content_security_policy(nonce: str) -> str:
+    """Lets the page use its own style and script and talk to its own server, and nothing else."""
+    return (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src blob: data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )

@@ -17,7 +17,7 @@ from igconv_sr.inference.enlargement import computed_at
 from igconv_sr.inference.objects import enlarge
 from igconv_sr.inference.upscaler import Upscaler
 from igconv_sr.network import Bicubic
-from igconv_sr.pictures.png_writer import Pixels, PngWriter
+from igconv_sr.pictures.png import Pixels, PngWriter
 from igconv_sr.pictures.reading import Picture
 from igconv_sr.super_resolver import SuperResolver
 

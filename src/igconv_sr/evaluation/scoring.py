@@ -6,8 +6,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from igconv_sr.data import BenchmarkItem
-from igconv_sr.inference.settings import Inference
-from igconv_sr.inference.within_memory import within_memory
+from igconv_sr.inference.settings import Inference, within_memory
 from igconv_sr.metrics import ImageScore, Protocol, ScoreCollector
 from igconv_sr.metrics.perceptual import PerceptualMetrics
 from igconv_sr.metrics.scores import gather_objects, in_order

@@ -1,1 +1,1 @@
-"""Networks as files for other programs: ONNX, torch.export, spandrel. One module per kind; command.py chooses."""
+"""Networks as files for other programs: ONNX, torch.export, spandrel. One module per kind; export.py chooses."""

@@ -69,18 +69,20 @@ def _export_onnx(net: "SRNet", card: "ModelCard", targets: dict[str, Path]) -> N
     scales = [int(scale) for key in targets for scale in key.split(",")]
     folded = net.fold(scales)
     programs = {scale: trace(folded, scale) for scale in scales}
-    models = {scale: onnx_file.at_one_scale(folded, program, scale) for scale, program in programs.items()}
+    single = {scale: onnx_file.at_one_scale(folded, program, scale) for scale, program in programs.items()}
     first = next(iter(programs.values()))
     multiple = 1 if first.padded_by_network else first.multiple
-    for key, path in targets.items():
+    models, differences = {}, {}
+    for key in targets:
         own = [int(scale) for scale in key.split(",")]
-        model = models[own[0]] if len(own) == 1 else onnx_file.at_several_scales({s: models[s] for s in own})
-        difference = max(onnx_file.difference_in_onnxruntime(model, folded, scale, multiple) for scale in own)
+        models[key] = single[own[0]] if len(own) == 1 else onnx_file.at_several_scales({s: single[s] for s in own})
+        differences[key] = max(onnx_file.difference_in_onnxruntime(models[key], folded, s, multiple) for s in own)
+    for key, path in targets.items():
         metadata = {"model": f"{card.model} + {card.upsampler_name}", "scales": key, "size_multiple": str(multiple)}
-        onnx_file.save_onnx(model, metadata, path)
-        more = f" and {onnx_file.SCALE} (a whole number: {key})" if len(own) > 1 else ""
+        onnx_file.save_onnx(models[key], metadata, path)
+        more = f" and {onnx_file.SCALE} (a whole number: {key})" if "," in key else ""
         _say(path, f"lr (batch, 3, height, width), RGB in [0,1]{more}; sr is not clamped", multiple)
-        print(f"  differs from PyTorch by at most {difference:.1e} in onnxruntime, at three sizes")
+        print(f"  differs from PyTorch by at most {differences[key]:.1e} in onnxruntime, at three sizes")
 
 
 def _export_pt2(net: "SRNet", card: "ModelCard", targets: dict[str, Path]) -> None:

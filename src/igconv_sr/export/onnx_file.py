@@ -102,7 +102,7 @@ def difference_in_onnxruntime(model: ModelProto, net: SRNet, scale: int, sizes_o
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     more = {SCALE: np.array(scale)} if len(model.graph.input) > 1 else {}
     largest = 0.0
-    for image in sample_images(sizes_of, 3):
+    for image in sample_images(sizes_of):
         (found,) = session.run(None, {INPUT: image.numpy(), **more})
         largest = max(largest, (torch.from_numpy(found) - net(image, scale)).abs().max().item())
     if not largest <= TOLERANCE:

@@ -71,7 +71,7 @@ def trace(net: SRNet, scale: int) -> Program:
         exported = torch.export.export(_AtScale(net, scale).eval(), (example,), dynamic_shapes=sizes, strict=False)
         # What a trace of two images assumes about a single one may stop torch.export.load, but not ONNX.
         module = exported.module(check_guards=False)
-        images = sample_images(multiple, 3)
+        images = sample_images(multiple)
         difference = max((module(image) - net(image, scale)).abs().max().item() for image in images)
     # A user's own encoder may do anything: torch.export has no common error for what it cannot follow.
     except Exception as error:
@@ -87,7 +87,7 @@ def save_program(program: Program, path: Path) -> None:
         InputError: If the program would refuse an image of a size that it says to serve.
     """
     module = program.exported.module()
-    for image in sample_images(program.multiple, 3):
+    for image in sample_images(program.multiple):
         try:
             module(image)
         except AssertionError as error:
@@ -100,12 +100,11 @@ def save_program(program: Program, path: Path) -> None:
         torch.export.save(program.exported, file, extra_files=extra)
 
 
-def sample_images(multiple: int, count: int) -> list[Tensor]:
+def sample_images(multiple: int) -> list[Tensor]:
     """Random images of three sizes, each a multiple of ``multiple`` and at least 16, in batches of 1, 2 and 3."""
     generator = torch.Generator().manual_seed(0)
     least = -(-16 // multiple)
-    sizes = [(least, least + 1), (least + 2, least), (least + 1, least + 3)]
     return [
         torch.rand(number, 3, height * multiple, width * multiple, generator=generator)
-        for number, (height, width) in enumerate(sizes[:count], start=1)
+        for number, height, width in ((1, least, least + 1), (2, least + 2, least), (3, least + 1, least + 3))
     ]

@@ -6,7 +6,7 @@ Legend: B batch, C channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha; H
 import weakref
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -104,6 +104,7 @@ def _upscaler(net: SuperResolver, tile: int | None, ensemble: bool) -> Upscaler:
     before, upscaler = ready.get((tile, ensemble), (None, None))
     if upscaler is None or before != state:
         device = weights[0].device if weights else torch.device("cpu")
-        upscaler = Upscaler(net, device, tile, ensemble)
+        weak = cast(SuperResolver, weakref.proxy(net))  # what is kept for a network must not keep it
+        upscaler = Upscaler(weak, device, tile, ensemble)
         ready[tile, ensemble] = (state, upscaler)
     return upscaler

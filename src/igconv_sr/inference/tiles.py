@@ -1,6 +1,6 @@
 """Tiles: where they lie, what of them is used, and how neighbours are joined.
 
-They serve :class:`igconv_sr.inference.tiled.Tiled`, whose sizes a protocol states, and
+They serve :class:`igconv_sr.inference.settings.Tiled`, whose sizes a protocol states, and
 :class:`igconv_sr.inference.upscaler.Upscaler`, whose sizes memory decides.
 
 Legend: H and W size of the LR image, r scale, T side of a tile's core, h overlap, f feather (LR pixels).

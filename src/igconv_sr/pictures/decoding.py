@@ -2,7 +2,8 @@
 
 - Gray (1, 2, 4, 8 or 16 bit, with or without alpha) becomes three equal channels; palettes are looked up.
 - Alpha is dropped; the colours below it stay.
-- 16-bit values keep their high byte. Floating-point and 32-bit values have no stated range and are refused.
+- 16-bit values keep their high byte; gray with 0 for white is refused. So are floating-point and 32-bit values, which
+  have no stated range.
 - CMYK is inks on white, without colour profile; JPEGs are taken as Adobe writes them, with inverted inks.
 - The EXIF orientation is applied; colour profiles and gamma are not.
 - Of a file with several pictures (animated PNG or WebP, pages of a TIFF) the first is taken, the one that a viewer
@@ -24,9 +25,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ExifTags import Base as ExifTag
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION
 
 from igconv_sr.errors import InputError
-from igconv_sr.pictures.plain_png import PngHeader, decode_plain_png, read_png_header
+from igconv_sr.pictures.png import PngHeader, decode_plain_png, read_png_header
 
 NEARLY_BLACK = 64
 """Of 255 values: where the largest of an image is below, a file of 16 bits may have held fewer."""
@@ -108,17 +110,29 @@ def _decode(file: IO[bytes]) -> tuple[UInt8Image, bool]:
             return pixels, False
         file.seek(0)
     with Image.open(file) as image:
+        gray16 = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
         mode = image.mode
-        if mode in ("F", "I"):
+        if mode in ("F", "I") and not gray16:
             kind = "floating-point" if mode == "F" else "32-bit or signed"
             raise InputError(f"holds {kind} values; save it with 8 or 16 bits per channel, unsigned")
+        refuse_zero_for_white(image)
         ImageOps.exif_transpose(image, in_place=True)
-        if mode.startswith("I;16"):
+        if gray16:
             gray = (np.asarray(image) >> 8).astype(np.uint8)
             return np.repeat(gray[..., None], 3, axis=2), True
         # Without the step over RGBA, Pillow warns of transparent palettes.
         upright = image.convert("RGBA") if "transparency" in image.info else image
         return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB")), mode in ("1", "L", "LA")
+
+
+def refuse_zero_for_white(image: Image.Image) -> None:
+    """Refuses a TIFF file of 16-bit gray whose zeros are white, which Pillow inverts with 8 bits alone.
+
+    Raises:
+        InputError: If it is one.
+    """
+    if image.mode.startswith("I;16") and getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == 0:
+        raise InputError("holds 16-bit gray with 0 for white; save it with 0 for black")
 
 
 def _check_size(header: PngHeader) -> None:

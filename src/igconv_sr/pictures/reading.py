@@ -1,6 +1,6 @@
 """Reading a picture with all that its enlargement is to keep.
 
-- Formats: PNG, JPEG, WebP, TIFF, BMP, GIF; the content says which, not the suffix.
+- Formats: PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, PPM, PGM, TGA; the content says which, not the suffix.
 - Gray stays gray; palettes become RGB; an alpha channel or a transparent colour becomes alpha.
 - CMYK becomes sRGB through its colour profile, or, without one, as inks on white.
 - 16 bits per channel are kept: gray and RGB (PNG, TIFF), both with alpha or a transparent colour (PNG). Other pictures
@@ -20,15 +20,14 @@ from typing import IO
 
 import numpy as np
 from kornia_rs.io import decode_image_png_u16, read_image_tiff_u16
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageFile, ImageOps
 from PIL.ExifTags import IFD
 from PIL.ExifTags import Base as ExifTag
-from PIL.TiffTags import TAGS_V2
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PLANAR_CONFIGURATION, TiffImageFile
 
 from igconv_sr.errors import InputError
-from igconv_sr.pictures.decoding import explaining
-from igconv_sr.pictures.gray_and_alpha import gray_and_alpha
-from igconv_sr.pictures.png_writer import Pixels
+from igconv_sr.pictures.decoding import explaining, refuse_zero_for_white
+from igconv_sr.pictures.png import Pixels, gray_and_alpha
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "TGA")
 
@@ -114,9 +113,10 @@ def read_stream(stream: IO[bytes], name: str) -> Picture:
         return read_picture(Path(f"/dev/fd/{file.fileno()}"), name)
 
 
-def _read(image: Image.Image, path: Path) -> Picture:
-    kind = image.format
-    remark = "the first of several pictures" if kind in ("GIF", "WEBP", "PNG", "TIFF") and _count(image) > 1 else ""
+def _read(image: ImageFile.ImageFile, path: Path) -> Picture:
+    # Whoever takes a photograph does not know of the further ones that cameras put into JPEGs (MPO).
+    several = image.format != "MPO" and getattr(image, "n_frames", 1) > 1
+    remark = "the first of several pictures" if several else ""
     profile = image.info.get("icc_profile")
     # First, as Pillow forgets it once it has loaded the picture, which looking for EXIF may do.
     bits, raw_mode = _bits(image), _raw_mode(image)
@@ -124,8 +124,7 @@ def _read(image: Image.Image, path: Path) -> Picture:
     if bits > 8 and image.mode not in ("I;16", "I;16B", "I;16L"):
         pixels: Pixels = _deep_colour(image, path, bits, raw_mode)
         return Picture(np.ascontiguousarray(_TURNS.get(orientation, lambda p: p)(pixels)), profile, exif, remark)
-    if image.mode.startswith("I;16") and _tag(image, "PhotometricInterpretation") == 0:
-        raise InputError("holds 16-bit gray with 0 for white; save it with 0 for black")
+    refuse_zero_for_white(image)
     ImageOps.exif_transpose(image, in_place=True)
     image.load()
     if image.mode.startswith("I;16"):
@@ -155,25 +154,18 @@ def to_pixels(image: Image.Image) -> Pixels:
     return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
-def _count(image: Image.Image) -> int:
-    return getattr(image, "n_frames", 1)
-
-
-def _tag(image: Image.Image, name: str) -> object:
-    tags = getattr(image, "tag_v2", {})
-    return tags.get(next(number for number, tag in TAGS_V2.items() if tag.name == name))
-
-
-def _bits(image: Image.Image) -> int:
-    if image.format == "TIFF":
-        stated = _tag(image, "BitsPerSample") or (1,)
-        return max(stated) if isinstance(stated, tuple) else int(str(stated))
+def _bits(image: ImageFile.ImageFile) -> int:
+    if isinstance(image, TiffImageFile):
+        stated = image.tag_v2.get(BITSPERSAMPLE, (1,))
+        return max(stated) if isinstance(stated, tuple) else int(stated)
+    if image.format == "PPM" and isinstance(form := image.tile[0].args, tuple):
+        return int(form[1]).bit_length()
     return 16 if ";16" in _raw_mode(image) else 8
 
 
-def _raw_mode(image: Image.Image) -> str:
+def _raw_mode(image: ImageFile.ImageFile) -> str:
     """How the file holds its pixels, in Pillow's words: ``RGB;16B``."""
-    return " ".join(str(tile.args) for tile in getattr(image, "tile", ()))
+    return " ".join(str(tile.args) for tile in image.tile)
 
 
 def _deep_colour(image: Image.Image, path: Path, bits: int, raw_mode: str) -> Pixels:
@@ -181,8 +173,8 @@ def _deep_colour(image: Image.Image, path: Path, bits: int, raw_mode: str) -> Pi
     form = image.mode.lower()
     if image.format == "PNG" and "LA" in raw_mode:
         return gray_and_alpha(path)
-    supported = ("rgb", "rgba") if image.format == "PNG" else ("rgb",)
-    planes_apart = image.format == "TIFF" and _tag(image, "PlanarConfiguration") == 2
+    supported = {"PNG": ("rgb", "rgba"), "TIFF": ("rgb",)}.get(str(image.format), ())
+    planes_apart = isinstance(image, TiffImageFile) and image.tag_v2.get(PLANAR_CONFIGURATION) == 2
     if form not in supported or planes_apart or bits != 16:
         raise InputError(
             "holds more than 8 bits per channel in a form that is not read; save it as 16-bit gray, RGB or RGBA PNG"

@@ -1,16 +1,16 @@
 """Writing an enlarged picture: PNG row by row, JPEG and WebP once all rows are there."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from igconv_sr.errors import InputError
-from igconv_sr.pictures.png_writer import LARGEST_SIDE, Pixels, PngWriter
+from igconv_sr.pictures.png import LARGEST_SIDE, Pixels, PngWriter
 
 _LARGEST = {"png": LARGEST_SIDE, "jpg": 65500, "webp": 16383}
 """Pixels of a side."""
@@ -18,9 +18,11 @@ _LARGEST = {"png": LARGEST_SIDE, "jpg": 65500, "webp": 16383}
 _ON_DISK = 256 * 2**20
 """Bytes; a larger picture lies in a temporary file beside its output until it is complete."""
 
-_QUALITY = {"jpg": {"quality": 95, "subsampling": 0}, "webp": {"quality": 95}}
-
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_SAVED_AS: dict[str, dict[str, Any]] = {
+    "jpg": {"format": "JPEG", "quality": 95, "subsampling": 0},
+    "webp": {"format": "WEBP", "quality": 95},
+}
+"""As Pillow is told."""
 
 
 class Writer(Protocol):
@@ -65,40 +67,33 @@ def open_writer(
     channels = pixels.shape[2]
     if form == "png":
         return PngWriter(file, size, channels, 8 * pixels.itemsize, icc_profile, exif)
-    options = _QUALITY[form] | {"icc_profile": icc_profile} | ({"exif": b"Exif\0\0" + exif} if exif else {})
-    pillow_format = {"jpg": "JPEG", "webp": "WEBP"}[form]
-    return Canvas((*size, channels), folder, lambda image: _save(image, file, pillow_format, options))
+    options = _SAVED_AS[form] | {"icc_profile": icc_profile} | ({"exif": b"Exif\0\0" + exif} if exif else {})
+    return _Canvas((*size, channels), folder, file, options)
 
 
-def _save(image: Image.Image, file: IO[bytes], pillow_format: str, options: Mapping[str, object]) -> None:
-    if pillow_format == "JPEG" and image.mode in ("LA", "RGBA"):
-        image = image.convert(image.mode[:-1])  # opaque throughout, as was checked
-    image.save(file, pillow_format, **options)
-
-
-class Canvas:
-    """A picture that is complete before it is used.
+class _Canvas:
+    """A picture of 8 bits that Pillow saves when it is complete.
 
     Args:
         shape: H, W and C.
         folder: Where a large one lies meanwhile.
-        done: Given the picture when it is complete.
+        file: Open for writing.
+        options: Format and what else Pillow is told.
     """
 
-    def __init__(self, shape: tuple[int, int, int], folder: Path, done: Callable[[Image.Image], None]) -> None:
-        self.pixels = blank(shape, np.dtype(np.uint8), folder)
-        self._row, self._done = 0, done
+    def __init__(self, shape: tuple[int, int, int], folder: Path, file: IO[bytes], options: Mapping[str, Any]) -> None:
+        self._pixels, self._row = blank(shape, np.dtype(np.uint8), folder), 0
+        self._file, self._options = file, options
 
     def write(self, rows: Pixels) -> None:
-        """Adds (h,W,C) uint8."""
-        self.pixels[self._row : self._row + rows.shape[0]] = rows
+        self._pixels[self._row : self._row + rows.shape[0]] = rows
         self._row += rows.shape[0]
 
     def close(self) -> None:
-        """Hands the picture over."""
-        channels = self.pixels.shape[2]
-        pixels = self.pixels[..., 0] if channels == 1 else self.pixels
-        self._done(Image.fromarray(pixels, _MODES[channels]) if channels != 2 else Image.fromarray(pixels, "LA"))
+        image = Image.fromarray(self._pixels[..., 0] if self._pixels.shape[2] == 1 else self._pixels)
+        if self._options["format"] == "JPEG" and image.mode in ("LA", "RGBA"):
+            image = image.convert(image.mode[:-1])  # opaque throughout, as was checked
+        image.save(self._file, **self._options)
 
 
 def blank(shape: tuple[int, int, int], dtype: np.dtype[np.generic], folder: Path) -> npt.NDArray[np.generic]:

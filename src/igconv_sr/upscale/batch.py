@@ -19,7 +19,7 @@ from igconv_sr.errors import InputError
 from igconv_sr.functional.paired_size import output_size
 from igconv_sr.inference.enlargement import Enlargement
 from igconv_sr.inference.upscaler import Upscaler
-from igconv_sr.pictures.png_writer import Pixels
+from igconv_sr.pictures.png import Pixels
 from igconv_sr.pictures.reading import Picture, read_picture, read_stream
 from igconv_sr.pictures.writing import blank, check_format, open_writer, resized
 from igconv_sr.system.files import replacing
@@ -115,7 +115,7 @@ class BatchUpscaling:
         yield resized(whole, (height, width))
 
     def _write(self, task: _Task, bands: _Bands) -> None:
-        rows = _Rows(bands)
+        rows = _until_the_end(bands)
         try:
             with self._output(task.job) as (file, folder):
                 picture = task.picture
@@ -126,7 +126,9 @@ class BatchUpscaling:
                     writer.write(band)
                 writer.close()
         finally:
-            rows.drain()
+            # Whoever fills the queue must not wait for ever.
+            with contextlib.suppress(BaseException):
+                deque(rows, maxlen=0)
 
     @contextlib.contextmanager
     def _output(self, job: Job) -> Iterator[tuple[IO[bytes], Path]]:
@@ -189,28 +191,9 @@ def _read(job: Job) -> Picture:
     return read_stream(sys.stdin.buffer, job.name)
 
 
-class _Rows:
-    """The parts of a picture until it ends, well or not.
-
-    Args:
-        bands: Where they come from.
-    """
-
-    def __init__(self, bands: _Bands) -> None:
-        self._bands, self._ended = bands, False
-
-    def __iter__(self) -> Iterator[Pixels]:
-        while (band := self._next()) is not None:
-            if isinstance(band, BaseException):
-                raise band
-            yield band
-
-    def drain(self) -> None:
-        """Takes what is left, so that whoever fills the queue does not wait for ever."""
-        while not self._ended:
-            self._next()
-
-    def _next(self) -> "Pixels | BaseException | None":
-        band = self._bands.get()
-        self._ended = band is None or isinstance(band, BaseException)
-        return band
+def _until_the_end(bands: _Bands) -> Iterator[Pixels]:
+    """The parts of a picture until it ends, well or not."""
+    while (band := bands.get()) is not None:
+        if isinstance(band, BaseException):
+            raise band
+        yield band

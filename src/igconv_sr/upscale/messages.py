@@ -32,7 +32,7 @@ class Messages:
         )
         self._pictures = self._progress.add_task("Pictures", total=pictures)
         self._tiles = self._progress.add_task("Current", total=1.0, visible=False)
-        self.written: list[str] = []
+        self.written = 0
         self.failures: list[str] = []
 
     def __enter__(self) -> Self:
@@ -50,7 +50,7 @@ class Messages:
 
     def done(self, line: str) -> None:
         """A picture is written."""
-        self.written.append(line)
+        self.written += 1
         self.say(line)
         self._progress.advance(self._pictures)
 
@@ -67,7 +67,6 @@ class Messages:
 
     def summary(self) -> None:
         """How many there were, and each failure."""
-        count = len(self.written)
-        self.say(f"{count} picture{'' if count == 1 else 's'} written, {len(self.failures)} failed")
+        self.say(f"{self.written} picture{'' if self.written == 1 else 's'} written, {len(self.failures)} failed")
         for line in self.failures:
             self.say(f"  failed: {line}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from igconv_sr.errors import InputError
-from igconv_sr.pictures.suffixes import IMAGE_SUFFIXES
+from igconv_sr.pictures import IMAGE_SUFFIXES
 from igconv_sr.system.console import printable
 from igconv_sr.system.left_out import Kind, LeftOut
 

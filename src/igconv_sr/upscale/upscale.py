@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> None:
     enlargement = Enlargement(options.scale if options.scale or sized else _SCALE, options.width, options.height)
     named = None if options.weights is None else find_weights(options.weights)
     jobs, notices = plan(options.inputs, options.output, enlargement.mark, options.format)
-    there = [job for job in jobs if options.skip_existing and job.target is not None and job.target.exists()]
+    there = {job for job in jobs if options.skip_existing and job.target is not None and job.target.exists()}
     jobs = [job for job in jobs if job not in there]
     if there:
         notices.append(f"{len(there)} of the results are there already and are left as they are")

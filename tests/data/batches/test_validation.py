@@ -16,7 +16,7 @@ from igconv_sr.commands.config import CONFIG_FOLDER
 from igconv_sr.compare.largest_differences import read_image
 from igconv_sr.data import BenchmarkImages, FolderData
 from igconv_sr.data.batches.crops import crop_with_margin
-from igconv_sr.data.batches.validation import fixed_seed
+from igconv_sr.data.batches.degradation import fixed_seed
 from igconv_sr.errors import InputError
 from igconv_sr.metrics import STANDARD
 from igconv_sr.pictures.decoding import read_rgb

@@ -12,8 +12,7 @@ from PIL import Image
 from command_line import run
 from conftest import shared
 from igconv_sr.data.check.check import main
-from igconv_sr.data.check.duplicates import find_duplicates
-from igconv_sr.data.check.fingerprint import Fingerprint, fingerprint, orientations, turned
+from igconv_sr.data.check.duplicates import Fingerprint, find_duplicates, fingerprint, orientations, turned
 from igconv_sr.errors import InputError
 from igconv_sr.pictures.decoding import read_rgb
 

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import shutil
 import tarfile
 from itertools import islice
 from pathlib import Path
@@ -16,8 +17,8 @@ from igconv_sr.data.batches.crops import CropBatch, Layout, MixedScaleCrops, Ste
 from igconv_sr.data.images.encoded import index_images
 from igconv_sr.data.images.storage import check_storage, open_images
 from igconv_sr.data.images.store import ImageSource, build_store
-from igconv_sr.data.images.tar_shards import write_shards
 from igconv_sr.data.prepare import shards as shards_command
+from igconv_sr.data.prepare.shards import write_shards
 from igconv_sr.data.sources.walk import list_images, list_shards
 from igconv_sr.errors import InputError
 from igconv_sr.pictures.decoding import read_rgb
@@ -232,3 +233,29 @@ def test_the_command_packs_a_folder_and_never_into_one_in_use(tmp_path: Path, ro
     assert not (tmp_path / "packed.partial").exists()
     with pytest.raises(InputError, match="exists already"):
         shards_command.main([str(root), str(tmp_path / "packed")])
+
+
+def test_the_command_leaves_nothing_of_an_attempt_that_failed(tmp_path: Path, root: Path) -> None:
+    folder = tmp_path / "pictures"
+    shutil.copytree(root, folder)
+    (folder / "z.png").symlink_to("nowhere")
+    with pytest.raises(InputError, match=r"z\.png does not exist"):
+        shards_command.main([str(folder), str(tmp_path / "packed")])
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_the_command_writes_where_a_link_to_an_empty_folder_leads(tmp_path: Path, root: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    shards_command.main([str(root), str(tmp_path / "link")])
+    assert list_shards(tmp_path / "real")
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_the_command_writes_into_an_empty_folder_called_by_a_dot(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    shards_command.main([str(root), "."])
+    assert list_shards(tmp_path / "here")

@@ -192,6 +192,15 @@ def test_a_disk_that_fills_up_meanwhile_is_one_line_and_nothing_is_left(small_di
     assert list((cache / "store").iterdir()) == []
 
 
+def test_the_space_of_an_unfinished_shard_counts_as_free(small_disk: Path, files: list[Path]) -> None:
+    cache = small_disk / "cache"
+    unfinished = Path(f"{store_folder(files, cache)}.partial") / "pixels-00000.u8.partial"
+    unfinished.parent.mkdir(parents=True)
+    with unfinished.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 60 * 2**20)
+    assert len(build_store(files, cache)) == IMAGES
+
+
 def peak_of_build(files: list[Path], cache: Path, result: Connection) -> None:
     build_store(files, cache)
     usage = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

@@ -13,7 +13,7 @@ from command_line import run
 from igconv_sr.data.batches.crops import Layout, MixedScaleCrops, StepSampler
 from igconv_sr.data.images.storage import check_storage, open_images
 from igconv_sr.data.images.store import build_store
-from igconv_sr.data.images.tar_shards import write_shards
+from igconv_sr.data.prepare.shards import write_shards
 from igconv_sr.data.sources import remote
 from igconv_sr.data.sources.remote import remote_shards
 from igconv_sr.data.sources.walk import list_images
@@ -76,6 +76,16 @@ def test_failures_that_pass_are_borne(host: Host, files: list[Path], tmp_path: P
     assert (host.drops, host.statuses) == (0, [])
 
 
+def test_failures_that_pass_are_borne_while_sizes_are_read(host: Host, files: list[Path], tmp_path: Path) -> None:
+    shards = remote_shards(host.url("set"))
+    host.drop_after, host.drops = 2000, 2
+    assert len(open_images(shards, tmp_path / "cache", "encoded")) == len(files)
+    assert host.drops == 0
+    host.drops = None
+    with pytest.raises(InputError, match=r"set/00000\d\.tar could not be read in 3 tries"):
+        open_images(shards, tmp_path / "other", "encoded")
+
+
 def test_what_does_not_pass_is_one_line(host: Host, tmp_path: Path) -> None:
     shards = remote_shards(host.url("set"))
     store = open_images(shards, tmp_path / "cache", "encoded")
@@ -83,7 +93,7 @@ def test_what_does_not_pass_is_one_line(host: Host, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"set/000000\.tar could not be read in 3 tries"):
         store[0]
     host.drop_after, host.ranges = None, False
-    with pytest.raises(InputError, match="does not serve ranges"):
+    with pytest.raises(InputError, match=r"^http\S+/set/000000\.tar: its server does not serve ranges"):
         store[0]
     with pytest.raises(InputError, match=r"nowhere/shards\.txt does not exist"):
         remote_shards(host.url("nowhere"))

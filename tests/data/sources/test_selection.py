@@ -150,26 +150,38 @@ def test_folder_with_given_validation_images_never_trains_on_them(tmp_path: Path
         select_folder(tmp_path / "b", tmp_path / "b")
 
 
+def test_validation_images_below_a_folder_of_hr_images_are_not_trained_on_by_a_relative_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LR images beside HR are looked for from an absolute path; who gives a relative one gets both kinds of paths."""
+    touch(tmp_path, *numbered("photos/HR/a", 1, 3), *numbered("photos/HR/b", 1, 2))
+    monkeypatch.chdir(tmp_path)
+    found = select_folder(Path("photos/HR"), Path("photos/HR/b"))
+    assert [path.parent.name for path in found.train] == ["a"] * 3
+    assert [path.parent.name for path in found.valid] == ["b"] * 2
+
+
 def test_mix_validates_on_real_validation_images_and_trains_on_all_others(tmp_path: Path) -> None:
     touch(tmp_path, *numbered("Flickr2K_HR", 1, 20, 6), *DIV2K)
     touch(tmp_path / "photos", *numbered(".", 1, 12))
     photos = {"data": "folder", "root": str(tmp_path / "photos"), "weight": 0.5}
-    mix = select_mix({"mine": photos, "div2k": 1, "flickr2k": 3}, str(tmp_path))
-    assert [(each.name, each.weight, len(each.files)) for each in mix.sets] == [
+    sets, selection = select_mix({"mine": photos, "div2k": 1, "flickr2k": 3}, str(tmp_path))
+    assert [(each.name, each.weight, len(each.files)) for each in sets] == [
         ("mine", 0.5, 12),
         ("div2k", 1, 800),
         ("flickr2k", 3, 20),
     ]
-    assert len(mix.valid) == 100
+    assert selection.train == [path for each in sets for path in each.files]
+    assert len(selection.valid) == 100
 
 
 def test_mix_keeps_images_back_from_the_first_where_none_has_its_own(tmp_path: Path) -> None:
     touch(tmp_path, *numbered("a", 1, 20), *numbered("b", 1, 20))
     entries = {name: {"data": "folder", "root": str(tmp_path / name)} for name in "ab"}
-    mix = select_mix(entries, None)
-    assert [len(each.files) for each in mix.sets] == [18, 20]
-    assert {path.parent.name for path in mix.valid} == {"a"}
-    assert mix.valid_source == "kept back from a"
+    sets, selection = select_mix(entries, None)
+    assert [len(each.files) for each in sets] == [18, 20]
+    assert {path.parent.name for path in selection.valid} == {"a"}
+    assert selection.valid_source == "kept back from a"
 
 
 @pytest.mark.parametrize(

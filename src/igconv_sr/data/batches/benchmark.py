@@ -13,8 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from igconv_sr.data.batches.degradation import BatchDegradation, Pil
-from igconv_sr.data.batches.validation import degrade_whole
+from igconv_sr.data.batches.degradation import BatchDegradation, Pil, degrade_whole
 from igconv_sr.data.sources.layouts import find_sets
 from igconv_sr.data.sources.pairing import image_name
 from igconv_sr.data.sources.walk import list_images

@@ -15,11 +15,10 @@ from igconv_sr.data.batches.benchmark import Benchmark, BenchmarkImages
 from igconv_sr.data.batches.blur_downscale_noise import BlurDownscaleNoise
 from igconv_sr.data.batches.crops import CropBatch, Layout, MixedScaleCrops, StepSampler, usable_images
 from igconv_sr.data.batches.degradation import MATLAB, Degradation, Pil
-from igconv_sr.data.batches.lr_files import paired_files
+from igconv_sr.data.batches.lr_files import check_sizes, paired_files
 from igconv_sr.data.batches.mixture import Mixture
-from igconv_sr.data.batches.named_degradation import DEFAULT_DEGRADATION, check_degradation, named_degradation
+from igconv_sr.data.batches.named_degradation import DEFAULT_DEGRADATION, check_degradation, named_by, named_degradation
 from igconv_sr.data.batches.schedule import ScaleSchedule
-from igconv_sr.data.batches.validation import check_sizes, named_by
 from igconv_sr.data.images.storage import Storage, check_storage, open_images
 from igconv_sr.data.images.store import ImageSource
 from igconv_sr.data.sources.remote import RemoteFile
@@ -50,9 +49,8 @@ class MixedScaleData(LightningDataModule):
         seed: Seed of the run.
         cache_dir: Holds the decoded images.
         num_workers: Processes that cut crops; 0 cuts them in the training process.
-        degradation: How LR patches are made, see :data:`igconv_sr.data.batches.named_degradation.DEGRADATIONS`;
-        validation
-            images are degraded by the same rule.
+        degradation: How LR patches are made, one of :data:`igconv_sr.data.batches.named_degradation.DEGRADATIONS`;
+            validation images are degraded by the same rule.
         blur_downscale_noise: For the degradation of that name.
         lr_files: For ``paired``: per scale the LR file of each HR file.
         storage: See :data:`igconv_sr.data.images.storage.Storage`.

@@ -3,11 +3,13 @@
 Legend: n side of the LR patch, m margin in LR pixels, r = p/q scale.
 """
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -120,3 +122,26 @@ class Pil(PatchDegradation):
         around = Image.fromarray(np.ascontiguousarray(image[spans[0], spans[1]]))
         inner = (left, top, left + side, top + side)
         return np.array(around.resize((place.side, place.side), Image.Resampling.BICUBIC, box=inner))
+
+
+def degrade_whole(hr: Tensor, scale: float, degradation: BatchDegradation) -> Tensor:
+    """The LR version of a whole image; what is drawn hangs on its pixels and the scale alone.
+
+    Args:
+        hr: (1,3,H,W) uint8 on the CPU, H and W multiples of p.
+        scale: r = p/q.
+        degradation: What the training's LR patches are made by.
+
+    Returns:
+        (1,3,H/r,W/r) uint8.
+    """
+    pixels = hr[0].permute(1, 2, 0).numpy()
+    margin = larger(degradation.margin_at(scale), scale)
+    around = np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), mode="symmetric")
+    return degradation(torch.from_numpy(around).permute(2, 0, 1)[None], scale, [fixed_seed(hr, scale)])
+
+
+def fixed_seed(hr: Tensor, scale: float) -> int:
+    """The seed of the one draw for an image at a scale, 0 or more."""
+    digest = hashlib.blake2b(hr.contiguous().numpy().tobytes(), digest_size=7, salt=f"{scale:.12g}".encode())
+    return int.from_bytes(digest.digest(), "little")

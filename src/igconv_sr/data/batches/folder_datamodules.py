@@ -13,7 +13,31 @@ from igconv_sr.data.sources.walk import is_shard, list_images
 from igconv_sr.system.left_out import LeftOut
 
 
-class FolderData(MixedScaleData):
+class _SelectedData(MixedScaleData):
+    """A data set whose files a selection names, found in ``folder``."""
+
+    folder: Path
+
+    def __init__(self, name: str, selection: Selection, **crops: Any) -> None:
+        self.selection = selection
+        super().__init__(name, selection.train, selection.valid, lr_files=selection.lr_files, **crops)
+        self.valid_name = selection.valid_name or name
+
+    def describe(self) -> str:
+        """What is trained and validated on, and notices."""
+        return "\n".join((self._first_line(), *self.selection.notices))
+
+    def _first_line(self) -> str:
+        train, valid = self.selection.train, self.selection.valid
+        kind = "shards" if is_shard(train[0].name) else "images"
+        source = self.selection.valid_source
+        return (
+            f"Data: {self.dataset_name}, {len(train):,} {kind} from {self.folder}, {len(valid)} for validation, "
+            f"{source if self.selection.held_out else f'from {source}'}"
+        )
+
+
+class FolderData(_SelectedData):
     """Any folder of images, in any layout: only HR images are trained on.
 
     Args:
@@ -33,12 +57,7 @@ class FolderData(MixedScaleData):
     ) -> None:
         self.folder = Path(root).expanduser() / train_folder
         valid = Path(root).expanduser() / valid_folder if valid_folder is not None else None
-        self.selection = select_folder(self.folder, valid)
-        super().__init__(name, self.selection.train, self.selection.valid, lr_files=self.selection.lr_files, **crops)
-
-    def describe(self) -> str:
-        """What is trained and validated on, and notices."""
-        return "\n".join((_line(self.dataset_name, self.folder, self.selection), *self.selection.notices))
+        super().__init__(name, select_folder(self.folder, valid), **crops)
 
 
 class RemoteData(MixedScaleData):
@@ -69,7 +88,7 @@ class RemoteData(MixedScaleData):
         return "\n".join((first, *self.left_out.notices()))
 
 
-class PublishedData(MixedScaleData):
+class PublishedData(_SelectedData):
     """A data set of the field: DIV2K, Flickr2K, DF2K, LSDIR or ImageNet.
 
     Args:
@@ -82,17 +101,11 @@ class PublishedData(MixedScaleData):
     """
 
     def __init__(self, name: str, root: str, **crops: Any) -> None:
-        self.root = Path(root).expanduser()
-        self.selection = select(name, self.root)
-        super().__init__(name, self.selection.train, self.selection.valid, lr_files=self.selection.lr_files, **crops)
-        self.valid_name = self.selection.valid_name or name
-
-    def describe(self) -> str:
-        """What is trained and validated on, and notices."""
-        return "\n".join((_line(self.dataset_name, self.root, self.selection), *self.selection.notices))
+        self.folder = Path(root).expanduser()
+        super().__init__(name, select(name, self.folder), **crops)
 
 
-class MixData(MixedScaleData):
+class MixData(_SelectedData):
     """Several data sets, each with its share of the patches.
 
     Args:
@@ -105,29 +118,14 @@ class MixData(MixedScaleData):
     """
 
     def __init__(self, mix: Mapping[str, Any], root: str | None = None, **crops: Any) -> None:
-        self.mix = select_mix(mix, root)
-        sets = self.mix.sets
-        name = "+".join(f"{each.name}:{each.weight:g}" for each in sets)
-        files = [path for each in sets for path in each.files]
-        super().__init__(name, files, self.mix.valid, lr_files=self.mix.lr_files, **crops)
-        self.valid_name = self.mix.valid_name or name
+        sets, selection = select_mix(mix, root)
+        super().__init__("+".join(f"{each.name}:{each.weight:g}" for each in sets), selection, **crops)
         names, counts, weights = zip(*((each.name, len(each.files), each.weight) for each in sets), strict=True)
         self.mixture = Mixture(names, counts, weights)
-
-    def describe(self) -> str:
-        """What is trained and validated on, and notices."""
-        assert self.mixture is not None
-        shares = ", ".join(
-            f"{each.name} ({len(each.files):,} images, {share:.0%} of the patches)"
-            for each, share in zip(self.mix.sets, self.mixture.probabilities, strict=True)
+        self.shares = ", ".join(
+            f"{name} ({count:,} images, {share:.0%} of the patches)"
+            for name, count, share in zip(names, counts, self.mixture.probabilities, strict=True)
         )
-        first = f"Data: {shares}; {len(self.valid_files)} images for validation, {self.mix.valid_source}"
-        return "\n".join((first, *self.mix.notices))
 
-
-def _line(name: str, folder: Path, selection: Selection) -> str:
-    kind = "shards" if is_shard(selection.train[0]) else "images"
-    return (
-        f"Data: {name}, {len(selection.train):,} {kind} from {folder}, {len(selection.valid)} for validation, "
-        f"{selection.valid_source if selection.held_out else f'from {selection.valid_source}'}"
-    )
+    def _first_line(self) -> str:
+        return f"Data: {self.shares}; {len(self.valid_files)} images for validation, {self.selection.valid_source}"

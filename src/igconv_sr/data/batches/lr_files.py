@@ -6,7 +6,8 @@ from pathlib import Path
 from igconv_sr.data.batches.degradation import PatchDegradation, PatchPlace
 from igconv_sr.data.images.store import ImageSource
 from igconv_sr.errors import InputError
-from igconv_sr.pictures.decoding import UInt8Image
+from igconv_sr.functional.paired_size import paired_size
+from igconv_sr.pictures.decoding import UInt8Image, read_size
 from igconv_sr.scale import nearest_ratio
 
 
@@ -71,3 +72,20 @@ def paired_files(
                 f"{len(hr_files)} for ×{scale:g}); add it, {advice}"
             )
     return files
+
+
+def check_sizes(lr_files: Mapping[float, Mapping[Path, Path]]) -> None:
+    """Compares the sizes of validation pairs before the training starts, by the headers of the files.
+
+    Raises:
+        InputError: If an LR image has another size than its HR image divided by the scale, remainders left out.
+    """
+    for scale, pairs in lr_files.items():
+        for hr, lr in pairs.items():
+            be = read_size(lr)
+            should = tuple(paired_size(size, scale)[0] for size in read_size(hr))
+            if be != should:
+                raise InputError(
+                    f"data.degradation=paired: {lr} has {be[0]}×{be[1]} pixels; for ×{scale:g} of {hr} it must have "
+                    f"{should[0]}×{should[1]}"
+                )

@@ -13,8 +13,8 @@ from igconv_sr.system.left_out import LeftOut
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from igconv_sr.data.check.duplicates import Fingerprint
     from igconv_sr.data.check.findings import Finding, Sizes
-    from igconv_sr.data.check.fingerprint import Fingerprint
 
 _EXAMPLES = 10
 
@@ -73,8 +73,7 @@ def _sets(paths: Sequence[Path]) -> list[ImageSet]:
 def _check(sets: Sequence[ImageSet], quick: bool, console: "Console") -> list["Finding"]:
     from rich.progress import Progress
 
-    from igconv_sr.data.check.copies import copies
-    from igconv_sr.data.check.findings import findings_of
+    from igconv_sr.data.check.findings import copies, findings_of
     from igconv_sr.data.check.inspection import inspect_all
 
     files = [_files(each) for each in sets]

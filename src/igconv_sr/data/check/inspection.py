@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from igconv_sr.data.check.fingerprint import Fingerprint, fingerprint
+from igconv_sr.data.check.duplicates import Fingerprint, fingerprint
 from igconv_sr.errors import InputError
 from igconv_sr.pictures.decoding import read_rgb
 

@@ -6,21 +6,23 @@ draws by (seed, step, row) alone here too. An index of where each image lies and
 in the cache.
 """
 
+import os
+import tarfile
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import IO, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from igconv_sr.data.images.cache_folder import digest_of, make_once
-from igconv_sr.data.images.tar_shards import members
 from igconv_sr.data.images.workers import progress, worker_pool
 from igconv_sr.data.sources.remote import RemoteFile
 from igconv_sr.data.sources.walk import is_shard
 from igconv_sr.errors import InputError
-from igconv_sr.pictures.decoding import UInt8Image, decode_rgb, read_size
+from igconv_sr.pictures import IMAGE_SUFFIXES
+from igconv_sr.pictures.decoding import UInt8Image, decode_rgb, read_size, size_of
 
 _FORMAT = "encoded 1"
 _CHUNK = 256
@@ -152,7 +154,7 @@ def _write(files: Sequence[Path | RemoteFile], folder: Path) -> None:
 
 def _chunks(files: Sequence[Path | RemoteFile]) -> Iterator[tuple[int, Sequence[Path | RemoteFile]]]:
     """Many loose files at a time or one shard: with the number of the first."""
-    step = 1 if any(is_shard(path) for path in files) else _CHUNK
+    step = 1 if any(is_shard(path.name) for path in files) else _CHUNK
     for first in range(0, len(files), step):
         yield first, files[first : first + step]
 
@@ -160,10 +162,10 @@ def _chunks(files: Sequence[Path | RemoteFile]) -> Iterator[tuple[int, Sequence[
 def _measure(first: int, files: Sequence[Path | RemoteFile]) -> _Entries:
     rows, names = [], []
     for number, path in enumerate(files, first):
-        if isinstance(path, RemoteFile) or is_shard(path):
-            for member in members(path):
-                rows.append((number, member.offset, member.length, *member.size))
-                names.append(member.name.encode())
+        if isinstance(path, RemoteFile) or is_shard(path.name):
+            for name, offset, length, size in _members(path):
+                rows.append((number, offset, length, *size))
+                names.append(name.encode())
         else:
             rows.append((number, 0, path.stat().st_size, *read_size(path)))
             names.append(path.name.encode())
@@ -171,3 +173,44 @@ def _measure(first: int, files: Sequence[Path | RemoteFile]) -> _Entries:
     text = np.frombuffer(b"".join(names), dtype=np.uint8)
     ends = np.cumsum([len(name) for name in names], dtype=np.int64)
     return _Entries(table[:, 0], table[:, 1], table[:, 2], table[:, 3:], text, ends)
+
+
+_Member = tuple[str, int, int, tuple[int, int]]
+"""An image in a shard: its path in there, first byte, length in bytes, height and width."""
+
+
+def _members(path: Path | RemoteFile) -> list[_Member]:
+    """The images of a shard, in its order; whatever else it holds (labels) is left out. Nothing is unpacked.
+
+    Raises:
+        InputError: If it is missing, no uncompressed tar file, cut short, or holds no image or a damaged one.
+    """
+    if isinstance(path, RemoteFile):
+        return path.scan(lambda file: _members_of(file, path))
+    try:
+        with path.open("rb") as file:
+            return _members_of(file, path)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist") from error
+
+
+def _members_of(archive: IO[bytes], path: Path | RemoteFile) -> list[_Member]:
+    found: list[_Member] = []
+    try:
+        with tarfile.open(fileobj=archive, mode="r:") as tar:
+            for entry in tar:
+                if not entry.isreg() or Path(entry.name).suffix.lower() not in IMAGE_SUFFIXES:
+                    continue
+                if entry.issparse():
+                    raise InputError(f"{path}: {entry.name} is stored sparsely; write the shard anew")
+                file = tar.extractfile(entry)
+                assert file is not None
+                found.append((entry.name, entry.offset_data, entry.size, size_of(file, f"{path}: {entry.name}")))
+            end, size = tar.offset, archive.seek(0, os.SEEK_END)
+    except (tarfile.TarError, EOFError) as error:
+        raise InputError(f"{path} is not an uncompressed tar file, or damaged ({error}); replace it") from error
+    if end >= size:  # the mark of the end is missing
+        raise InputError(f"{path} is cut short; replace it")
+    if not found:
+        raise InputError(f"{path} holds no image; remove it")
+    return found

@@ -23,7 +23,7 @@ def check_storage(storage: Storage, files: Sequence[Path | RemoteFile]) -> None:
     """
     if storage not in ("decoded", "encoded"):
         raise InputError(f"data.storage must be decoded or encoded, got {storage!r}")
-    shard = next((path for path in files if is_shard(path)), None)
+    shard = next((path for path in files if is_shard(path.name)), None)
     if storage == "decoded" and shard is not None:
         raise InputError(f"{shard} is a shard, which is read with data.storage=encoded only")
 

@@ -132,12 +132,15 @@ def build_store(files: Sequence[Path], cache: Path) -> ImageStore:
 
 
 def _write(files: Sequence[Path], folder: Path) -> None:
+    for unfinished in folder.glob("*.partial"):
+        unfinished.unlink()  # its space is free
     sizes = read_sizes(files)
     layout = places(sizes, SHARD_BYTES)
     done = {shard for shard in set(layout.shards) if (folder / _shard_name(shard)).exists()}
     todo = [image for image, shard in enumerate(layout.shards) if shard not in done]
     needed = int(sizes[todo].prod(axis=1).sum()) * 3
-    _check_space(folder, needed)
+    if shutil.disk_usage(folder).free < needed:
+        raise _no_space(folder, needed)
     largest = int(sizes.prod(axis=1).max(initial=1)) * _BYTES_PER_PIXEL
     try:
         with (
@@ -189,8 +192,7 @@ def _decode_all(
 
 
 def _reserve(path: Path, size: int) -> None:
-    """Makes a file anew whose space is set aside: a full disk shows now, and writing takes a third of the time."""
-    path.unlink(missing_ok=True)
+    """Makes a file whose space is set aside: a full disk shows now, and writing takes a third of the time."""
     with path.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, size)
 
@@ -210,11 +212,6 @@ def _decode_into(path: Path, size: tuple[int, int], shard: Path, offset: int) ->
     with shard.open("r+b") as file:
         file.seek(offset)
         file.write(np.ascontiguousarray(image).data)
-
-
-def _check_space(folder: Path, needed: int) -> None:
-    if shutil.disk_usage(folder).free < needed:
-        raise _no_space(folder, needed)
 
 
 def _no_space(folder: Path, needed: int) -> InputError:

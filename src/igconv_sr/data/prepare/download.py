@@ -4,11 +4,13 @@ A request for the rest of a file names the edition that the beginning is of (If-
 """
 
 import hashlib
+import json
 import os
 import re
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from email.message import Message
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -16,7 +18,6 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from igconv_sr.data.prepare.catalogue import Archive
-from igconv_sr.data.prepare.partial import Edition, Partial
 from igconv_sr.data.sources.remote import WAITS
 from igconv_sr.errors import InputError
 
@@ -32,6 +33,62 @@ class _DroppedError(Exception):
     """The transfer ended too early; a further try may go on."""
 
 
+@dataclass(frozen=True)
+class _Edition:
+    """What the bytes of a partial file belong to.
+
+    Attributes:
+        url: Where they come from.
+        validator: ETag or date by which the server recognises its edition of the file, if it gives one.
+        total: Size of the whole file in bytes, if the server says so.
+    """
+
+    url: str
+    validator: str | None
+    total: int | None
+
+
+class _Partial:
+    """A file on its way: ``NAME.partial``, and beside it ``NAME.partial.json``, the edition of its bytes.
+
+    Args:
+        target: The file that it is to become.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target, self.path = target, target.with_name(f"{target.name}.partial")
+        self._note = target.with_name(f"{target.name}.partial.json")
+
+    @property
+    def size(self) -> int:
+        """Bytes that are here."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def edition(self, url: str) -> _Edition | None:
+        """What the bytes belong to; None if there are none that can be gone on from."""
+        if not self.size or not self._note.exists():
+            return None
+        edition = _Edition(**json.loads(self._note.read_text()))
+        return edition if edition.url == url else None
+
+    def begin(self, edition: _Edition) -> None:
+        """Starts over. Killed at any point in between, no bytes are left beside a note of another edition."""
+        self.discard()
+        written = self._note.with_suffix(".new")
+        written.write_text(json.dumps(asdict(edition)))
+        written.rename(self._note)
+
+    def discard(self) -> None:
+        """Removes both files."""
+        self.path.unlink(missing_ok=True)
+        self._note.unlink(missing_ok=True)
+
+    def publish(self) -> None:
+        """Makes it the whole file."""
+        self.path.rename(self._target)
+        self._note.unlink(missing_ok=True)
+
+
 def download(name: str, archive: Archive, target: Path, progress: Progress, waits: Sequence[float] = WAITS) -> None:
     """Downloads a file, going on with what an earlier call left; it appears complete and checked, or not at all.
 
@@ -45,7 +102,7 @@ def download(name: str, archive: Archive, target: Path, progress: Progress, wait
     Raises:
         InputError: If the server refuses, keeps dropping the connection, or sends something else than expected.
     """
-    partial = Partial(target)
+    partial = _Partial(target)
     furthest, failures = partial.size, 0
     while True:
         try:
@@ -84,7 +141,7 @@ def mismatch(path: Path, archive: Archive) -> str | None:
     return None if actual == expected.lower() else f"has the {algorithm} {actual} instead of {expected}"
 
 
-def _fetch(name: str, archive: Archive, partial: Partial, progress: Progress) -> None:
+def _fetch(name: str, archive: Archive, partial: _Partial, progress: Progress) -> None:
     """One request: for the rest of the file if there is a beginning, otherwise for all of it."""
     have, edition = partial.size, partial.edition(archive.url)
     if edition is not None and have in (edition.total, archive.size):
@@ -111,7 +168,7 @@ def _fetch(name: str, archive: Archive, partial: Partial, progress: Progress) ->
         raise _DroppedError(f"the connection ended after {partial.size:,} of {total:,} bytes")
 
 
-def _request(archive: Archive, have: int, edition: Edition | None) -> Request:
+def _request(archive: Archive, have: int, edition: _Edition | None) -> Request:
     headers = {"User-Agent": "igconv-sr", "Accept-Encoding": "identity"}
     if edition is not None:
         headers["Range"] = f"bytes={have}-"
@@ -125,7 +182,7 @@ def _request(archive: Archive, have: int, edition: Edition | None) -> Request:
 
 
 def _accept(
-    response: HTTPResponse, name: str, archive: Archive, partial: Partial, have: int, edition: Edition | None
+    response: HTTPResponse, name: str, archive: Archive, partial: _Partial, have: int, edition: _Edition | None
 ) -> int | None:
     """Makes the partial file ready for the body; returns the size that it will have, if the server says so."""
     if response.status == 206 and edition is not None:
@@ -142,7 +199,7 @@ def _accept(
             f"{archive.url} offers {total:,} bytes, the catalogue says {archive.size:,}: the host has another edition "
             f"or an error page; correct the entry with --catalogue, or {_by_hand(name)}"
         )
-    partial.begin(Edition(archive.url, _validator(response.headers), total))
+    partial.begin(_Edition(archive.url, _validator(response.headers), total))
     return total
 
 
@@ -162,7 +219,7 @@ def _read(response: HTTPResponse) -> bytes:
         raise _DroppedError(f"the connection broke ({error})") from error
 
 
-def _refuse(error: HTTPError, name: str, archive: Archive, partial: Partial) -> None:
+def _refuse(error: HTTPError, name: str, archive: Archive, partial: _Partial) -> None:
     """Tells a refusal that will stay from one that may pass."""
     if error.code == 416:
         partial.discard()

@@ -20,7 +20,7 @@ from igconv_sr.data.prepare.catalogue import Archive, Folder
 from igconv_sr.data.prepare.download import download, mismatch
 from igconv_sr.data.sources.walk import list_images
 from igconv_sr.errors import InputError
-from igconv_sr.pictures.suffixes import IMAGE_SUFFIXES
+from igconv_sr.pictures import IMAGE_SUFFIXES
 from igconv_sr.system.lock import alone
 
 WORK = ".prepare"

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
     cache = options.cache.expanduser() if options.cache else default_cache()
     folders = {name: folder for name, folder in dataset.folders.items() if options.with_lr or not folder.lr}
     given = _given(options.archive, dataset)
-    # Not before the flags are known to be right: the package of the store imports torch.
+    # Not before the flags are known to be right: these take longer to import than all else here.
     from igconv_sr.data.images.store import build_store
     from igconv_sr.data.prepare.preparation import Preparation, count_images
     from igconv_sr.data.sources.walk import list_images

@@ -1,11 +1,13 @@
 """``igconv-sr data shards``: packs a folder of images into shards."""
 
+import io
 import shutil
-from collections.abc import Sequence
+import tarfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from igconv_sr.commands.flags import FlagParser
-from igconv_sr.data.sources.walk import list_images
+from igconv_sr.data.sources.walk import LIST_NAME, SHARD_SUFFIX, list_images
 from igconv_sr.errors import InputError
 from igconv_sr.system.left_out import LeftOut
 
@@ -21,14 +23,14 @@ def main(arguments: Sequence[str]) -> None:
         raise InputError(f"{options.output} exists already and is not empty; choose another folder, or remove it")
     left_out = LeftOut(str(options.source))
     files = list_images(options.source, left_out.add)
-    # Not before the flags are known to be right: torch takes seconds.
-    from igconv_sr.data.images.tar_shards import write_shards
-
-    partial = options.output.with_name(f"{options.output.name}.partial")
-    if partial.exists():
-        shutil.rmtree(partial)  # of an attempt that was killed
-    shards = write_shards(files, options.source, partial, options.shard_size * 2**20)
-    partial.rename(options.output)
+    output = options.output.resolve()  # what a link or a dot means
+    partial = output.with_name(f"{output.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of an attempt that was killed
+    try:
+        shards = write_shards(files, options.source, partial, options.shard_size * 2**20)
+        partial.rename(output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     for notice in left_out.notices():
         print(notice)
     print(f"Wrote {len(files):,} images into {len(shards):,} shards in {options.output}")
@@ -36,6 +38,55 @@ def main(arguments: Sequence[str]) -> None:
     print(
         "From another machine: upload the folder, then make train data=remote data.root=https://… data.valid_folder=…"
     )
+
+
+def write_shards(files: Sequence[Path], root: Path, folder: Path, shard_bytes: int = 2**30) -> list[Path]:
+    """Writes image files as they are into shards, and the shards' names into a list for reading them from afar.
+
+    The same files give the same bytes.
+
+    Args:
+        files: The image files, in the order of the shards.
+        root: Folder that names inside the shards are relative to.
+        folder: Where the shards go; made if needed.
+        shard_bytes: A shard holds whole files and no more than this, unless it is a single file.
+
+    Returns:
+        The shards.
+
+    Raises:
+        InputError: If a file does not exist.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shards: list[Path] = []
+    for group in _groups(files, shard_bytes):
+        path = folder / f"{len(shards):06}{SHARD_SUFFIX}"
+        with tarfile.open(path, "w:", format=tarfile.PAX_FORMAT) as tar:
+            for file in group:
+                content = file.read_bytes()
+                entry = tarfile.TarInfo(file.relative_to(root).as_posix())
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+        shards.append(path)
+    (folder / LIST_NAME).write_text("".join(f"{path.name}\n" for path in shards))
+    return shards
+
+
+def _groups(files: Sequence[Path], limit: int) -> Iterator[list[Path]]:
+    group: list[Path] = []
+    held = 0
+    for path in files:
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError as error:
+            raise InputError(f"{path} does not exist") from error
+        if group and held + size > limit:
+            yield group
+            group, held = [], 0
+        group.append(path)
+        held += size
+    if group:
+        yield group
 
 
 def _parser() -> FlagParser:

@@ -24,33 +24,16 @@ class MixedSet(NamedTuple):
     files: list[Path]
 
 
-class Mix(NamedTuple):
-    """Several sets.
-
-    Attributes:
-        sets: The sets, in the order given.
-        valid: Validation images, none of which is trained on.
-        valid_source: Where these come from.
-        valid_name: What they are called in results, where they are a set of their own.
-        notices: What a user should know, a line each.
-        lr_files: Per scale the LR file of training and validation images, where such files lie beside them.
-    """
-
-    sets: list[MixedSet]
-    valid: list[Path]
-    valid_source: str
-    valid_name: str | None
-    notices: list[str]
-    lr_files: Mapping[int, Mapping[Path, Path]]
-
-
-def select_mix(mix: Mapping[str, Any], root: str | None) -> Mix:
+def select_mix(mix: Mapping[str, Any], root: str | None) -> tuple[list[MixedSet], Selection]:
     """Finds the sets of a mix; the first that has validation images of its own provides them.
 
     Args:
         mix: Per set its weight, or ``{weight: …, root: …, data: …}``; ``data`` says which data set it is where the
             name is another one.
         root: Where sets lie that state no root of their own.
+
+    Returns:
+        The sets, in the order given, and their files one set behind the other with what they are validated on.
 
     Raises:
         InputError: If an entry is wrong or a set is not found.
@@ -68,7 +51,8 @@ def select_mix(mix: Mapping[str, Any], root: str | None) -> Mix:
     notices = [notice for some in found.values() for notice in some.notices]
     where = f"kept back from {source}" if found[source].held_out else found[source].valid_source
     lr_files = merged(some.lr_files for some in found.values())
-    return Mix(sets, valid, where, found[source].valid_name, notices, lr_files)
+    files = [path for each in sets for path in each.files]
+    return sets, Selection(files, valid, where, found[source].valid_name, notices, lr_files)
 
 
 def _to_train_on(found: Selection, excluded: set[Path]) -> list[Path]:

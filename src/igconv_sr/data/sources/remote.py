@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 _IDENTITY = ("size", "ETag", "Last-Modified", "LastModified", "mtime")
 
+_OF_NETWORKS = (ClientError, ConnectionError, TimeoutError)
+
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds before each further try; a try that brings new bytes starts the count again."""
 
@@ -41,11 +43,6 @@ class RemoteFile:
         """Last part of its path."""
         return PurePosixPath(urlsplit(self.address).path).name
 
-    @property
-    def suffix(self) -> str:
-        """The suffix of the name, with its dot."""
-        return PurePosixPath(self.name).suffix
-
     def read(self, offset: int, length: int) -> bytes:
         """A range of it: one request."""
 
@@ -63,9 +60,14 @@ class RemoteFile:
         """All of it, as UTF-8."""
         return self._patiently(lambda system, path: bytes(system.cat_file(path)).decode())
 
-    def open(self, mode: str = "rb") -> IO[bytes]:
-        """Opens the file for reading from front to end."""
-        return self._patiently(lambda system, path: system.open(path, mode))
+    def scan(self, read: Callable[[IO[bytes]], T]) -> T:
+        """What ``read`` makes of the open file, each try from the beginning on."""
+
+        def read_open(system: AbstractFileSystem, path: str) -> T:
+            with system.open(path, "rb") as file:
+                return read(file)
+
+        return self._patiently(read_open)
 
     def identity(self) -> str:
         """Another text once the file has changed, as far as its server tells."""
@@ -83,13 +85,18 @@ class RemoteFile:
                 return read(*url_to_fs(self.address))
             except FileNotFoundError as error:
                 raise InputError(f"{self} does not exist") from error
+            except InputError as error:
+                if not isinstance(error.__cause__, _OF_NETWORKS):
+                    raise
+                failure: Exception = error.__cause__
             except (ImportError, ValueError) as error:  # a package for this kind of address is missing, or no kind
                 raise InputError(f"{self} cannot be read: {error}") from error
             except (OSError, ClientError) as error:
-                if wait is None:
-                    reason = str(error) or type(error).__name__
-                    raise InputError(f"{self} could not be read in {len(WAITS) + 1} tries: {reason}") from error
-                time.sleep(wait)
+                failure = error
+            if wait is None:
+                reason = str(failure) or type(failure).__name__
+                raise InputError(f"{self} could not be read in {len(WAITS) + 1} tries: {reason}") from failure
+            time.sleep(wait)
         raise AssertionError
 
 

@@ -176,8 +176,10 @@ def select_folder(root: Path, valid_root: Path | None = None) -> Selection:
     if valid_root is not None:
         valid_sets = _sets_with_images(valid_root, of_valid)
     valid, train = _files(valid_sets), _files(train_sets or sets)
-    if valid:
+    if train and valid:
         validated_on = set(valid)
+        if train[0].is_absolute() != valid[0].is_absolute():  # those of an HR folder are; a million others need not be
+            train, validated_on = [path.absolute() for path in train], {path.absolute() for path in valid}
         train = [path for path in train if path not in validated_on]
     notices = [*_left_out(sets, train_sets), *left_out.notices(), *of_valid.notices()]
     if not valid_sets:

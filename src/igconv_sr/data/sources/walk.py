@@ -3,10 +3,10 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from igconv_sr.errors import InputError
-from igconv_sr.pictures.suffixes import IMAGE_SUFFIXES
+from igconv_sr.pictures import IMAGE_SUFFIXES
 from igconv_sr.system.left_out import Kind, Tell
 
 
@@ -17,15 +17,6 @@ def no_matter(kind: Kind, name: str) -> None:
 SHARD_SUFFIX = ".tar"
 LIST_NAME = "shards.txt"
 """Name of the file that lists the shards beside it, a line each, as a folder cannot be listed over HTTP."""
-
-
-class HasSuffix(Protocol):
-    """A path, or what has a suffix as one."""
-
-    @property
-    def suffix(self) -> str:
-        """The suffix, with its dot."""
-        ...
 
 
 class Neighbours(NamedTuple):
@@ -121,9 +112,9 @@ def list_images(folder: Path, left_out: Tell = no_matter) -> list[Path]:
     return files
 
 
-def is_shard(path: HasSuffix) -> bool:
-    """Whether a file is a shard, many images in one tar file, by its suffix."""
-    return path.suffix.lower() == SHARD_SUFFIX
+def is_shard(name: str) -> bool:
+    """Whether a file of this name is a shard, many images in one tar file."""
+    return name.lower().endswith(SHARD_SUFFIX)
 
 
 def list_shards(folder: Path) -> list[Path]:

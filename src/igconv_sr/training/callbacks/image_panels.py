@@ -9,11 +9,10 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
 from igconv_sr.data import BenchmarkItem
-from igconv_sr.data.batches.validation import kind_of
+from igconv_sr.data.batches.named_degradation import kind_of
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.functional.paired_size import larger, paired_size
-from igconv_sr.inference.settings import Inference
-from igconv_sr.inference.within_memory import within_memory
+from igconv_sr.inference.settings import Inference, within_memory
 from igconv_sr.runs.logged_names import valid_images
 from igconv_sr.scale import nearest_ratio
 from igconv_sr.super_resolver import SuperResolver

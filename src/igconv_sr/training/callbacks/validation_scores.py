@@ -4,7 +4,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
-from igconv_sr.data.batches.validation import kind_of
+from igconv_sr.data.batches.named_degradation import kind_of
 from igconv_sr.evaluation.scoring import Scoring
 from igconv_sr.metrics import Score, mean_scores
 from igconv_sr.runs.logged_names import valid_mean, valid_score

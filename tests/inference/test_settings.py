@@ -12,8 +12,7 @@ from conftest import relative_error
 from igconv_sr.encoders import EDSR
 from igconv_sr.errors import InputError
 from igconv_sr.inference.ensemble import SelfEnsemble
-from igconv_sr.inference.settings import Inference
-from igconv_sr.inference.tiled import Tiled
+from igconv_sr.inference.settings import Inference, Tiled
 from igconv_sr.network import Bicubic, SRNet
 from igconv_sr.upsamplers import IGConv
 
