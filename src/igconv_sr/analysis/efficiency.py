@@ -101,7 +101,7 @@ def _models(options: "argparse.Namespace") -> Iterator[tuple[str, str, "SRNet"]]
 
 def _print(rows: Sequence[EfficiencyRow]) -> None:
     from igconv_sr.evaluation.printed_tables import print_table
-    from igconv_sr.measure.counting import COUNTED
+    from igconv_sr.measure.folded_cost import COUNTED
 
     cells = [
         [
