@@ -10,7 +10,7 @@ from scipy.stats import t as student_t
 from igconv_sr.compare.differences import CONFIDENCE, Difference, ImageKey, RunTable, differences, pair_images
 from igconv_sr.errors import InputError
 from igconv_sr.report.found_runs import BenchmarkAtScale
-from igconv_sr.report.seed_means import Column, Scored
+from igconv_sr.report.seed_means import Column, Rows, Scored
 from igconv_sr.report.variants import PER_SCALE, Labels, Variant
 from igconv_sr.runs.files import Row
 from igconv_sr.runs.results import MEASURES, MORE_MEASURES, PER_IMAGE
@@ -37,7 +37,7 @@ class Delta(NamedTuple):
     over_seeds: Mapping[tuple[str, str], float]
 
 
-def find_deltas(rows: Mapping[Variant, Scored], protocol: str, labels: Labels, skipped: list[str]) -> list[Delta]:
+def find_deltas(rows: Rows, protocol: str, labels: Labels, skipped: list[str]) -> list[Delta]:
     """Compares every variant with the SPConv models of its encoder and data.
 
     Args:
@@ -85,7 +85,7 @@ def _over_seeds(
             yield (each.benchmark, each.measure), float(student_t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * spread
 
 
-def _references(variant: Variant, rows: Mapping[Variant, Scored]) -> Iterator[tuple[Variant, BenchmarkAtScale]]:
+def _references(variant: Variant, rows: Rows) -> Iterator[tuple[Variant, BenchmarkAtScale]]:
     """SPConv models with the benchmark and scale on which both were measured."""
     if variant.settings is None or is_reference(variant):
         return

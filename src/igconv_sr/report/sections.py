@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from igconv_sr.report import plots
-from igconv_sr.report.costs import is_of
+from igconv_sr.report.costs import cost_table, is_of, of_same_scales, scatters, with_marks
+from igconv_sr.report.crops import crops, largest_spreads
 from igconv_sr.report.deltas import Delta, find_deltas
 from igconv_sr.report.document import Heading, Report, Section, Table, TableCell
 from igconv_sr.report.found_runs import Runs
-from igconv_sr.report.overview import overview_tables, verdicts
-from igconv_sr.report.overview_figure import overview_pictures
+from igconv_sr.report.overview import overview_pictures, overview_tables, verdicts
 from igconv_sr.report.published import COMPARABLE_PROTOCOLS, match_published, published_rows
 from igconv_sr.report.seed_means import Column, Scored, gather
 from igconv_sr.report.tables import delta_tables, measured_tables, published_tables
+from igconv_sr.report.training_curves import training_curves
 from igconv_sr.report.variants import Labels, Variant, variant_of
 from igconv_sr.runs.trainings import Training
 
@@ -162,15 +162,15 @@ class Builder:
         section = Section("Quality and cost", "cost", ["What it takes to serve all scales."])
         efficiency = self.runs.efficiency
         for number, (protocol, data, rows) in enumerate(self._groups(), start=1):
-            for group in plots.of_same_scales(rows):
+            for group in of_same_scales(rows):
                 if not group.benchmarks:
                     continue
                 where = f"trained on {data}, protocol {protocol}"
                 start = f"cost-{number}-{''.join(f'x{scale}' for scale in group.scales)}"
-                pictures = list(plots.scatters(group, where, start, efficiency, self.labels))
-                table = plots.cost_table(group, protocol, data, efficiency, self.labels)
+                pictures = list(scatters(group, where, start, efficiency, self.labels))
+                table = cost_table(group, protocol, data, efficiency, self.labels)
                 section.pictures += pictures
-                section.tables.append(plots.with_marks(table, group, start, pictures))
+                section.tables.append(with_marks(table, group, start, pictures))
         if section and not efficiency:
             self.runs.skipped.append("No efficiency.csv was found: latencies are left out.")
         variants = [variant for rows in self.scores.values() for variant in rows]
@@ -196,7 +196,7 @@ class Builder:
             ]
             for (model, data), members in sorted(variants.items())
         }
-        pictures = list(plots.training_curves(labelled, self.runs.skipped))
+        pictures = list(training_curves(labelled, self.runs.skipped))
         return Section("Training curves", "curves", pictures=pictures)
 
     def _crops(self) -> Section:
@@ -206,8 +206,8 @@ class Builder:
             return section
         for number, (protocol, rows) in enumerate(self._encoders(), start=1):
             bicubic = {variant: scored for variant, scored in self.scores[protocol].items() if not variant.upsampler}
-            gallery = plots.Gallery(rows, bicubic, protocol, f"crops-{number}")
-            section.pictures += plots.crops(gallery, self.crops, self.labels, self.runs.skipped)
+            candidates = largest_spreads(rows, bicubic, self.crops)
+            section.pictures += crops(candidates, protocol, f"crops-{number}", self.labels, self.runs.skipped)
         return section
 
     def _provenance(self) -> Section:

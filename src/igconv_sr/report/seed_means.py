@@ -85,8 +85,8 @@ class Scored:
         return sorted(found, key=lambda seed: (len(seed), seed))
 
 
-Scores = Mapping[str, Mapping[Variant, Scored]]
-"""What was scored, by protocol and variant."""
+Rows = Mapping[Variant, Scored]
+"""What variants scored by one protocol."""
 
 
 def gather(runs: Runs) -> dict[str, dict[Variant, Scored]]:

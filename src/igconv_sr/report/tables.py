@@ -1,12 +1,22 @@
 """Tables of the report: measured values, beside published ones, and differences to SPConv."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from igconv_sr.compare.differences import Difference
 from igconv_sr.report.deltas import Delta
 from igconv_sr.report.document import Heading, Table, TableCell
 from igconv_sr.report.published import Match
-from igconv_sr.report.seed_means import LOWER_IS_BETTER, Column, Scored, Value, columns_of, measures_of, ranks, shown
+from igconv_sr.report.seed_means import (
+    LOWER_IS_BETTER,
+    Column,
+    Rows,
+    Scored,
+    Value,
+    columns_of,
+    measures_of,
+    ranks,
+    shown,
+)
 from igconv_sr.report.variants import Labels, Variant, scales_in_words
 
 MEASURE_NAMES = {
@@ -32,7 +42,7 @@ def value_cell(value: Value | None, measure: str, seeds: int, rank: int = 0) -> 
     return TableCell(shown(value.mean, measure), rank, ", ".join(notes))
 
 
-def measured_tables(rows: Mapping[Variant, Scored], protocol: str, data: str, labels: Labels) -> list[Table]:
+def measured_tables(rows: Rows, protocol: str, data: str, labels: Labels) -> list[Table]:
     """One table per scale, all of one protocol and training data.
 
     Args:
@@ -49,9 +59,7 @@ def measured_tables(rows: Mapping[Variant, Scored], protocol: str, data: str, la
     ]
 
 
-def _measured_table(
-    rows: Mapping[Variant, Scored], columns: Sequence[Column], protocol: str, data: str, labels: Labels
-) -> Table:
+def _measured_table(rows: Rows, columns: Sequence[Column], protocol: str, data: str, labels: Labels) -> Table:
     present = {v: s for v, s in rows.items() if any(column in s.rows for column in columns)}
     competing = [variant for variant in present if variant.upsampler or not data]
     headings = [Heading("model", number=False)]
