@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from igconv_sr.report.document import Heading, ReportFigure, Table, TableCell
-from igconv_sr.report.figures import Point, draw_scatter, mark_of, picture, slug
-from igconv_sr.report.seed_means import Column, Rows, columns_of
+from igconv_sr.report.figures import Point, draw_scatter, mark_of, picture, slug, slugs
+from igconv_sr.report.seed_means import Column, Rows, columns_of, counted
 from igconv_sr.report.variants import Labels, Variant, scales_in_words
 from igconv_sr.runs.files import Row
 
@@ -19,7 +19,7 @@ class Setting(NamedTuple):
 
     Attributes:
         device: Name of the device.
-        threads: Of a CPU.
+        threads: Of a CPU; empty otherwise.
         height: Of the output image.
         width: Of the output image.
     """
@@ -109,7 +109,8 @@ def is_of(row: Row, variant: Variant) -> bool:
 
 def setting_of(row: Row) -> Setting:
     """The setting in which a row of efficiency.csv was measured."""
-    return Setting(*(row[name] for name in Setting._fields))
+    setting = Setting(*(row[name] for name in Setting._fields))
+    return setting if setting.device == "cpu" else setting._replace(threads="")
 
 
 def families(rows: Rows) -> list[Family]:
@@ -156,7 +157,7 @@ def cost_table(group: SameScales, protocol: str, data: str, efficiency: Sequence
     settings = sorted({setting_of(row) for row in efficiency})
     headings = [Heading("model", number=False), Heading("models"), Heading("params in all")]
     headings += [Heading("hours of training"), *(Heading(f"ms on {setting}") for setting in settings)]
-    headings += [Heading("PSNR Y", f"{name}, {images} images") for name, images in group.benchmarks]
+    headings += [Heading("PSNR Y", f"{name}, {counted(images)}") for name, images in group.benchmarks]
     rows = []
     for family in group.families:
         training = family.training()
@@ -185,8 +186,9 @@ def _short(value: float) -> str:
 
 def scatters(
     group: SameScales, where: str, start: str, efficiency: Sequence[Row], labels: Labels
-) -> Iterator[ReportFigure]:
-    """Quality against parameters, hours of training and latency, per encoder and benchmark."""
+) -> Iterator[tuple[str, ReportFigure]]:
+    """Quality against parameters, hours of training and latency, per encoder and benchmark; each with its encoder."""
+    names = slugs(group.benchmarks)
     for model in dict.fromkeys(family.name_of.model for family in group.families):
         members = [family for family in group.families if family.name_of.model == model]
         for benchmark in group.benchmarks:
@@ -198,16 +200,17 @@ def scatters(
                 scales = scales_in_words(group.scales)
                 caption = f"{model}: PSNR on {benchmark[0]}, mean over {scales}, against {title} ({where})."
                 alt = f"{caption} " + "; ".join(f"{p.label}: {p.y:.2f} dB at {_short(p.x)}" for p in points)
-                yield picture(figure, f"{start}-{slug(model)}-{slug(benchmark[0])}-{short}", caption, alt, table=start)
+                name = f"{start}-{slug(model)}-{names[benchmark]}-{short}"
+                yield model, picture(figure, name, caption, alt, table=start)
 
 
-def with_marks(table: Table, group: SameScales, start: str, pictures: Sequence[ReportFigure]) -> Table:
+def with_marks(table: Table, group: SameScales, start: str, pictures: Sequence[tuple[str, ReportFigure]]) -> Table:
     """The table of costs, its rows marked as their points are in the scatters."""
+    first = {model: picture.name for model, picture in reversed(pictures)}
     rows, numbers = [], Counter[str]()
     for family, (name, *cells) in zip(group.families, table.rows, strict=True):
         model = family.name_of.model
-        own = [picture for picture in pictures if picture.name.startswith(f"{start}-{slug(model)}-")]
-        rows.append([name._replace(mark=mark_of(numbers[model], own[0].name) if own else None), *cells])
+        rows.append([name._replace(mark=mark_of(numbers[model], first[model]) if model in first else None), *cells])
         numbers[model] += 1
     return replace(table, rows=rows, anchor=start)
 

@@ -16,10 +16,10 @@ from igconv_sr.report.arms import (
     scored_rows,
 )
 from igconv_sr.report.costs import Family, families
-from igconv_sr.report.deltas import Delta, is_reference
+from igconv_sr.report.deltas import Delta
 from igconv_sr.report.document import Heading, Mark, ReportFigure, Table, TableCell
-from igconv_sr.report.figures import Band, draw_bands, mark_of, picture, png_of, slug
-from igconv_sr.report.seed_means import Column, Rows, Scored, columns_of, ranks, shown
+from igconv_sr.report.figures import Band, draw_bands, mark_of, picture, png_of, slug, slugs
+from igconv_sr.report.seed_means import Column, Rows, Scored, columns_of, counted, ranks, shown
 from igconv_sr.report.tables import signed
 from igconv_sr.report.variants import Variant
 
@@ -64,7 +64,7 @@ def _table(
     members = sorted(members, key=lambda family: (not is_line(family), len(arm_name(family))))
     columns = _paper_order(columns_of(scored for family in members for _, scored in scored_rows(family)))
     headings = [Heading("", number=False)]
-    headings += [Heading(f"×{column.scale:g}", f"{column.benchmark}, {column.images} images") for column in columns]
+    headings += [Heading(f"×{column.scale:g}", f"{column.benchmark}, {counted(column.images)}") for column in columns]
     headings += [Heading("params"), Heading("seeds")]
     body = [
         [TableCell("bicubic"), *(_plain(scored, column) for column in columns), TableCell("0"), TableCell("–")]
@@ -114,14 +114,16 @@ def _difference(variant: Variant, column: Column, deltas: Sequence[Delta]) -> st
     """The difference to the SPConv model of the scale trained with L1 alone, as the paper trains them."""
     for delta in deltas:
         reference = delta.reference
-        if delta.variant != variant or reference.steps != variant.steps or not is_reference(reference):
-            continue
-        if any(fact.present for fact in reference.facts):
+        if delta.variant != variant or reference.steps != variant.steps or not _is_by_l1_alone(reference):
             continue
         for each in delta.differences:
             if (each.benchmark, each.images, each.scale, each.measure) == (*column[:2], column.scale, "psnr_y"):
                 return f"{signed(each.difference, 'psnr_y')} {_mark(delta, each)}"
     return ""
+
+
+def _is_by_l1_alone(variant: Variant) -> bool:
+    return not any(fact.present for fact in variant.facts)
 
 
 def _mark(delta: Delta, found: Difference) -> str:
@@ -135,20 +137,25 @@ def _mark(delta: Delta, found: Difference) -> str:
 def verdicts(rows: Rows, deltas: Sequence[Delta]) -> Iterator[str]:
     """A sentence per upsampler for all scales, whole as the paper has it, of the longest trainings of each encoder."""
     for model, members in by_encoder(families(rows)).items():
-        line = max(filter(is_line, members), key=lambda family: family.name_of.steps)
+        lines = [family for family in members if is_line(family) and _is_by_l1_alone(family.name_of)]
+        if not lines:
+            continue
+        line = max(lines, key=lambda family: family.name_of.steps)
+        own = [delta for delta in deltas if delta.reference in line.members]
         for family in members:
             variant = family.name_of
             if is_per_scale(family) or variant.steps != line.name_of.steps or not is_as_published(family):
                 continue
             columns = columns_of(scored for _, scored in scored_rows(family))
-            found = [text for column in columns if (text := _difference(variant, column, deltas))]
+            found = [text for column in columns if (text := _difference(variant, column, own))]
             if found:
                 counts = {mark: sum(text.endswith(mark) for text in found) for mark in (MORE, SAME, LESS)}
+                compared = f"{len(found)} comparisons" if len(found) > 1 else "1 comparison"
                 smallest, largest = (pick(float(text.split()[0]) for text in found) for pick in (min, max))
                 yield (
                     f"{model}, {arm_name(family)}, {variant.steps:,} steps: {signed(smallest, 'psnr_y')} to "
                     f"{signed(largest, 'psnr_y')} dB against {arm_name(line)} of as many steps each, with "
-                    f"{family.params / line.params:.0%} of their parameters; of {len(found)} comparisons "
+                    f"{family.params / line.params:.0%} of their parameters; of {compared} "
                     f"{counts[MORE]} above, {counts[LESS]} below, {counts[SAME]} not told apart."
                 )
 
@@ -166,7 +173,7 @@ def overview_pictures(rows: Rows, data: str, protocol: str, start: str) -> Itera
         columns = columns_of(scored for family in members for _, scored in scored_rows(family))
         trained = {scale for family in members for scale in family.scales}
         labels = _names(members)
-        for benchmark, images in dict.fromkeys((column.benchmark, column.images) for column in columns):
+        for (benchmark, images), short in slugs((column.benchmark, column.images) for column in columns).items():
             panels = {
                 f"×{scale:g}": list(_bands(members, Column(benchmark, images, scale))) for scale in sorted(trained)
             }
@@ -183,7 +190,7 @@ def overview_pictures(rows: Rows, data: str, protocol: str, start: str) -> Itera
             )
             titles = "optimiser steps of all models together", f"PSNR Y on {benchmark} in dB"
             wide, narrow = (draw_bands(panels, labels, *titles, width) for width in (len(panels), 1))
-            name = f"{start}-{number}-{benchmark.lower()}"
+            name = f"{start}-{number}-{short}"
             more = {"narrow": png_of(narrow), "table": _table_of(model, data, protocol)}
             yield picture(wide, name, caption, f"{caption} Ends: {ends}", **more)
 

@@ -164,6 +164,11 @@ def shown(value: float, measure: str) -> str:
     return f"{value:.2f}" if measure.startswith("psnr") else f"{value:.4f}"
 
 
+def counted(images: int) -> str:
+    """``5 images``."""
+    return f"{images} image{'s' if images != 1 else ''}"
+
+
 def ranks(values: Sequence[float | None], measure: str) -> list[int]:
     """1 for the best of a column, 2 for the second, 0 for the others.
 

@@ -13,6 +13,7 @@ from igconv_sr.report.seed_means import (
     Scored,
     Value,
     columns_of,
+    counted,
     measures_of,
     ranks,
     shown,
@@ -84,7 +85,7 @@ def _measured_table(rows: Rows, columns: Sequence[Column], protocol: str, data: 
 
 def _training_cells(variant: Variant, scored: Scored) -> list[TableCell]:
     if not variant.upsampler:
-        return [TableCell("–"), TableCell("–"), TableCell("0"), TableCell("–")]
+        return [TableCell("–"), TableCell("–"), TableCell("0" if variant.is_bicubic else "–"), TableCell("–")]
     return [
         TableCell(scales_in_words(variant.scales)),
         TableCell(f"{variant.steps:,}"),
@@ -199,8 +200,3 @@ def _delta_cell(difference: Difference | None, over_seeds: float | None) -> Tabl
     if over_seeds is not None:
         note += f"; seeds ± {shown(over_seeds, measure)}"
     return TableCell(signed(difference.difference, measure), note=note)
-
-
-def counted(images: int) -> str:
-    """``5 images``."""
-    return f"{images} image{'s' if images != 1 else ''}"
