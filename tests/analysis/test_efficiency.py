@@ -21,9 +21,18 @@ from saved_models import IGCONV_PLUS, SPCONV, save_model
 CPU = torch.device("cpu")
 
 
-def test_parameters_are_the_papers() -> None:
-    cost = measure_cost(build("smfanet", "igconv_plus").eval(), 2, (8, 8), CPU, seconds=0)
-    assert cost.params == 1_249_507
+@pytest.mark.parametrize(
+    ("model", "upsampler", "count"),
+    [
+        ("smfanet", "igconv_plus", 1_249_507),
+        ("smfanet", "igconv", 960_483),
+        ("hit_srf", "igconv_plus", 1_725_447),
+        ("hit_srf", "igconv", 1_381_127),
+    ],
+)
+def test_parameters_are_the_papers(model: str, upsampler: str, count: int) -> None:
+    cost = measure_cost(build(model, upsampler).eval(), 2, (8, 8), CPU, seconds=0)
+    assert cost.params == count
     assert cost.repeats == 1
 
 

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from igconv_sr.analysis.outputs import save_figure, write_table
-from igconv_sr.analysis.rows import CurveRow
+from igconv_sr.analysis.scale_curve import CurveRow
 
 
 def test_the_same_figure_gives_the_same_files(tmp_path: Path) -> None:

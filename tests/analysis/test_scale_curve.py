@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from command_line import photographs
-from igconv_sr.analysis.psnr_over_scales import served_scales
-from igconv_sr.analysis.scale_curve import main
+from igconv_sr.analysis.scale_curve import main, served_scales
 from igconv_sr.data import BenchmarkImages, find_benchmarks
 from igconv_sr.errors import InputError
 from igconv_sr.metrics import STANDARD

@@ -3,8 +3,7 @@
 import torch
 from torch.profiler import profile
 
-from igconv_sr.bench.operations import leaf_operations
-from igconv_sr.bench.training import Case, step_cost
+from igconv_sr.bench.training import Case, leaf_operations, step_cost
 
 EDSR_BASELINE = 2_834
 """Operations of a step of edsr_baseline with IGConv+ and 96 patches, whatever their size."""

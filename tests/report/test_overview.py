@@ -1,5 +1,7 @@
 """The table and the figure that lead the report, against the numbers that the runs were given."""
 
+import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,9 +55,26 @@ def overview(tmp_path: Path) -> Section:
                     **known,
                 )
     write_bicubic(tmp_path / "bicubic", scores((2, 3, 4, 2.5), {}, 0, 0))
-    report: Report = Builder(read_runs([tmp_path]), crops=0).build()
+    return leading(tmp_path)
+
+
+def leading(folder: Path) -> Section:
+    report: Report = Builder(read_runs([folder]), crops=0).build()
     assert report.sections[0].anchor == "overview"
     return report.sections[0]
+
+
+def edit(folder: Path, change: Callable[[dict[str, str]], None]) -> None:
+    """Changes every row of the tables below a folder."""
+    for table in (*folder.glob("*/results.csv"), *folder.glob("*/results_per_image.csv")):
+        with table.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            change(row)
+        with table.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 def test_the_table_is_laid_out_as_in_the_paper(overview: Section) -> None:
@@ -109,3 +128,40 @@ def test_points_look_like_the_marks_of_their_rows() -> None:
         for axes, numbers in zip(figure.axes, ((0, 1), (1,)), strict=True):
             drawn = [(glyphs[str(line.get_marker())], line.get_color()) for line in axes.get_lines()]
             assert drawn == [mark_of(number, "")[:2] for number in numbers]
+
+
+def test_an_arm_that_the_first_scale_lacks_is_in_the_legend() -> None:
+    bands = [Band(label, [1, 2], [1, 2], [1, 2], [1, 2]) for label in ("a", "b")]
+    figure = draw_bands({"×2": bands[1:], "×3": bands}, ["a", "b"], "steps", "PSNR", 2)
+    assert {text.get_text() for text in figure.legends[0].get_texts()} == {"a", "b"}
+
+
+def test_pictures_of_another_program_are_not_called_bicubic(overview: Section, tmp_path: Path) -> None:
+    write_bicubic(tmp_path / "pictures" / "HAT", scores((2, 3, 4), {}, 0, 100))
+    edit(tmp_path / "pictures", lambda row: row.update(model="HAT", checkpoint="/pictures"))
+    assert leading(tmp_path).tables == overview.tables
+
+
+def test_a_protocol_without_luma_has_no_table_of_luma(overview: Section, tmp_path: Path) -> None:
+    edit(tmp_path, lambda row: row.update(protocol="rgb", psnr_y="", ssim_y=""))
+    assert overview.tables
+    report = Builder(read_runs([tmp_path]), crops=0).build()
+    assert "overview" not in {section.anchor for section in report.sections}
+
+
+def test_names_of_figures_are_names_of_files_everywhere(overview: Section, tmp_path: Path) -> None:
+    edit(tmp_path, lambda row: row.update(benchmark="My set (a)"))
+    (before,), (picture,) = overview.pictures, leading(tmp_path).pictures
+    assert picture.name == before.name.replace("set5", "my-set-a")
+
+
+def test_the_verdict_names_the_models_that_it_compares_with(tmp_path: Path) -> None:
+    """While a sweep runs, only one SPConv model by L1 alone may be there, but all with the frequency loss."""
+    write_run(tmp_path / "ig", scores((2, 3), SHIFTS, 0, 5), config(IGCONV, [2, 3]))
+    with_frequency = {"loss": {"l1": 1.0, "frequency": 0.05}}
+    spconv = {"upsampler": "spconv", "params": 400}
+    for scale in (2, 3):
+        run = scores((scale,), {}, 0, 5)
+        write_run(tmp_path / f"f{scale}", run, config(SPCONV, [scale]) | with_frequency, **spconv)
+    write_run(tmp_path / "l1", scores((3,), {}, 0, 5), config(SPCONV, [3]), **spconv)
+    assert not [text for text in leading(tmp_path).text if "with the frequency loss" in text]

@@ -17,7 +17,7 @@ import pytest
 from igconv_sr.report.document import Heading, Report, ReportFigure, Section, Table, TableCell
 from igconv_sr.report.figures import Curve
 from igconv_sr.report.found_runs import read_runs
-from igconv_sr.report.render import escaped, write_report
+from igconv_sr.report.report import escaped, write_report
 from igconv_sr.report.sections import Builder
 from igconv_sr.report.training_curves import read_curves
 from report_runs import IGCONV, SPCONV, config, write_bicubic, write_run

@@ -4,13 +4,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from igconv_sr.analysis.outputs import print_files, save_figure, write_table
 from igconv_sr.commands import arguments
 from igconv_sr.commands.flags import FlagParser
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from igconv_sr.analysis.loaded import LoadedModel
     from igconv_sr.analysis.similarity import Similarity
+
+_NUMBERS_UP_TO = 12
+"""Layers of which the values still fit into their cells."""
 
 
 class CkaRow(NamedTuple):
@@ -38,7 +46,6 @@ def main(flags: Sequence[str]) -> None:
     options = _parser().parse_args(flags)
     folder = arguments.output_folder("cka", options.output)
     # Not before the flags are known to be right: torch takes seconds.
-    from igconv_sr.analysis.cka_figure import cka_figure
     from igconv_sr.analysis.encoder_layers import LayerFeatures, check_patterns, matching_layers, trunk_layers
     from igconv_sr.analysis.loaded import chosen_device, load_models
     from igconv_sr.analysis.similarity import layer_similarity
@@ -58,7 +65,7 @@ def main(flags: Sequence[str]) -> None:
     found = layer_similarity(sides[0], sides[-1], images, options.positions)
     write_table(_rows(models, names, found, options.scale), CkaRow._fields, folder / "cka.csv")
     titles = [model.title for model in models]
-    save_figure(cka_figure(found, titles[0], titles[-1]), folder / "cka.png")
+    save_figure(_figure(found, titles[0], titles[-1]), folder / "cka.png")
     _print(models, names, found)
     print_files([("Values", folder / "cka.csv"), ("Figure", folder / "cka.png")], folder)
 
@@ -75,6 +82,48 @@ def _rows(
         for i, (name_a, row) in enumerate(zip(names[0], found.matrix.tolist(), strict=True), start=1)
         for j, (name_b, value) in enumerate(zip(names[-1], row, strict=True), start=1)
     ]
+
+
+def _figure(found: "Similarity", title_a: str, title_b: str) -> "Figure":
+    """A heat map; for two encoders of as many layers with a curve of its diagonal beside it."""
+    from matplotlib.figure import Figure
+
+    mean = None if found.with_itself else found.diagonal_mean
+    figure = Figure(figsize=(6.2, 5) if mean is None else (10.4, 5), layout="constrained")
+    if mean is None:
+        heat = figure.subplots()
+    else:
+        heat, curve = figure.subplots(1, 2, width_ratios=(1.35, 1))
+        _draw_diagonal(curve, found, mean)
+    image = heat.imshow(found.matrix.numpy(), vmin=0, vmax=1, cmap="magma", origin="lower", interpolation="nearest")
+    figure.colorbar(image, ax=heat, label="linear CKA", shrink=0.8)
+    heat.set(xlabel=f"layer of B: {title_b}", ylabel=f"layer of A: {title_a}")
+    for axis, size in ((heat.yaxis, found.matrix.shape[0]), (heat.xaxis, found.matrix.shape[1])):
+        step = -(-size // _NUMBERS_UP_TO)
+        axis.set_ticks(range(0, size, step), labels=[str(number + 1) for number in range(0, size, step)])
+    if max(found.matrix.shape) <= _NUMBERS_UP_TO:
+        _write_values(heat, found)
+    figure.suptitle(f"Linear CKA over {found.examples:,} pixels of {found.images} images", fontsize=11)
+    return figure
+
+
+def _write_values(axes: "Axes", found: "Similarity") -> None:
+    for (row, column), value in np.ndenumerate(found.matrix.numpy()):
+        colour = "black" if value > 0.6 else "white"
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
+
+
+def _draw_diagonal(axes: "Axes", found: "Similarity", mean: float) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    values = found.matrix.diagonal().tolist()
+    axes.plot(range(1, len(values) + 1), values, marker="o", markersize=4)
+    axes.axhline(mean, linestyle="--", linewidth=1, color="grey")
+    axes.annotate(f"mean {mean:.3f}", (1, mean), xytext=(0, -4), textcoords="offset points", va="top", fontsize=9)
+    axes.set_title("layers of the same number", fontsize=10)
+    axes.set(xlabel="layer", ylim=(0, 1.03))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
 
 
 def _print(models: Sequence["LoadedModel"], names: Sequence[Sequence[str]], found: "Similarity") -> None:

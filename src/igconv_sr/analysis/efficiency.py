@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from igconv_sr.analysis.outputs import print_files, save_figure, write_table
-from igconv_sr.analysis.rows import EfficiencyRow
 from igconv_sr.commands import arguments
 from igconv_sr.commands.flags import FlagParser
 from igconv_sr.errors import InputError, did_you_mean
@@ -14,8 +13,39 @@ if TYPE_CHECKING:
     import argparse
 
     import torch
+    from matplotlib.figure import Figure
 
+    from igconv_sr.analysis.measured_psnr import MeasuredPsnr
     from igconv_sr.network import SRNet
+
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+
+class EfficiencyRow(NamedTuple):
+    """A row of efficiency.csv; latency and memory are None where the device's memory did not suffice.
+
+    ``params`` are those stored for all scales asked for, ``folded_params`` and ``macs`` those of inference at this one.
+    ``height`` and ``width`` are of the output asked for; sides of the LR image are rounded up.
+    """
+
+    model: str
+    upsampler: str
+    scale: int
+    params: int
+    folded_params: int
+    macs: int
+    latency_ms: float | None
+    peak_memory_mib: float | None
+    device: str
+    threads: int
+    height: int
+    width: int
+    commit: str
+
+    @property
+    def machine(self) -> str:
+        """The device in words, of a CPU with its threads."""
+        return f"CPU, {self.threads} thread{'s' * (self.threads > 1)}" if self.device == "cpu" else self.device
 
 
 def main(flags: Sequence[str]) -> None:
@@ -32,7 +62,6 @@ def main(flags: Sequence[str]) -> None:
         parser.error("--benchmark chooses from --results, which is not given")
     folder = arguments.output_folder("efficiency", options.output)
     # Not before the flags are known to be right: torch takes seconds.
-    from igconv_sr.analysis.efficiency_figure import efficiency_figure
     from igconv_sr.analysis.loaded import chosen_device
     from igconv_sr.analysis.measured_psnr import read_measured_psnr
 
@@ -43,7 +72,7 @@ def main(flags: Sequence[str]) -> None:
         rows.append(row)
         write_table(rows, EfficiencyRow._fields, table)  # what was measured so far outlasts an interruption
     figure = folder / "efficiency.png"
-    save_figure(efficiency_figure(rows, psnr), figure)
+    save_figure(_figure(rows, psnr), figure)
     _print(rows)
     if psnr is not None:
         unknown = [row for row in rows if (row.model, row.upsampler, row.scale) not in psnr.values]
@@ -99,9 +128,47 @@ def _models(options: "argparse.Namespace") -> Iterator[tuple[str, str, "SRNet"]]
             yield model, upsampler, build(model, upsampler, options.scales).eval()
 
 
+def _figure(rows: Sequence[EfficiencyRow], psnr: "MeasuredPsnr | None") -> "Figure":
+    """Latency against parameters and, where it is known, PSNR: a column per scale, a colour per model, a marker per
+    upsampler. Down and left is cheap, up is good.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    scales = sorted({row.scale for row in rows})
+    colours = {name: f"C{number % 10}" for number, name in enumerate(dict.fromkeys(row.model for row in rows))}
+    names = dict.fromkeys(row.upsampler for row in rows)
+    markers = {name: _MARKERS[number % len(_MARKERS)] for number, name in enumerate(names)}
+    panels = 1 if psnr is None else 2
+    figure = Figure(figsize=(3.4 * len(scales) + 2.2, 3.1 * panels + 0.5), layout="constrained")
+    axes = figure.subplots(panels, len(scales), squeeze=False, sharex="col", sharey="row")
+    for row in rows:
+        heights = (row.params, None if psnr is None else psnr.values.get((row.model, row.upsampler, row.scale)))
+        for axis, height in zip(axes[:, scales.index(row.scale)], heights, strict=False):
+            if row.latency_ms is not None and height is not None:
+                look = {"color": colours[row.model], "marker": markers[row.upsampler], "linestyle": ""}
+                axis.plot(row.latency_ms, height, markersize=8, alpha=0.8, **look)
+    for axis in axes.flat:
+        axis.grid(alpha=0.3, which="both")
+        axis.margins(0.15)
+    for column, scale in enumerate(scales):
+        axes[0, column].set(title=f"×{scale}", yscale="log")
+        axes[-1, column].set(xlabel="latency, ms", xscale="log")
+    axes[0, 0].set_ylabel("parameters, for all scales")
+    if psnr is not None:
+        axes[1, 0].set_ylabel(f"PSNR on luma of {psnr.benchmark}, dB")
+    looks = [(name, colour, "o") for name, colour in colours.items()]
+    looks += [(name, "grey", marker) for name, marker in markers.items()]
+    handles = [Line2D([], [], color=colour, marker=mark, linestyle="", label=name) for name, colour, mark in looks]
+    figure.legend(handles=handles, loc="outside right upper", fontsize=9, frameon=False)
+    first = rows[0]
+    figure.suptitle(f"Output of {first.width}×{first.height}, {first.machine}", fontsize=10)
+    return figure
+
+
 def _print(rows: Sequence[EfficiencyRow]) -> None:
     from igconv_sr.evaluation.printed_tables import print_table
-    from igconv_sr.measure.counting import COUNTED
+    from igconv_sr.measure.folded_cost import COUNTED
 
     cells = [
         [

@@ -2,19 +2,50 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from igconv_sr.analysis.outputs import print_files, save_figure, write_table
-from igconv_sr.analysis.rows import BICUBIC, CurveRow
 from igconv_sr.commands import arguments
 from igconv_sr.commands.flags import MODEL_FILES, FlagParser
 from igconv_sr.errors import InputError
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from igconv_sr.analysis.loaded import LoadedModel
-    from igconv_sr.metrics import Score
+    from igconv_sr.data import Benchmark
+    from igconv_sr.super_resolver import SuperResolver
+
+BICUBIC = "bicubic"
+
+
+class CurveRow(NamedTuple):
+    """A row of scale_curve.csv: one model on one benchmark at one scale; PSNR in dB."""
+
+    model: str
+    benchmark: str
+    scale: float
+    trained: bool
+    images: int
+    psnr_y: float
+    ssim_y: float
+    protocol: str
+    weights: str
+    commit: str
+
+
+class Served(NamedTuple):
+    """The scales that a model serves, of those asked for.
+
+    Attributes:
+        scales: Those that it serves.
+        refused: Per scale that it does not, the reason.
+    """
+
+    scales: list[float]
+    refused: dict[float, str]
 
 
 def main(flags: Sequence[str]) -> None:
@@ -26,51 +57,73 @@ def main(flags: Sequence[str]) -> None:
     options = _parser().parse_args(flags)
     folder = arguments.output_folder("scale-curve", options.output)
     # Not before the flags are known to be right: torch takes seconds.
+    from lightning.pytorch import Trainer
+
     from igconv_sr.analysis.loaded import chosen_device, load_models
-    from igconv_sr.analysis.psnr_over_scales import psnr_curve, served_scales
-    from igconv_sr.analysis.scale_curve_figure import scale_curve_figure
     from igconv_sr.data import find_benchmarks
     from igconv_sr.network import Bicubic
     from igconv_sr.system.console import quieten
 
     quieten()
     benchmarks = [found for path in options.benchmarks for found in find_benchmarks(path)]
-    trainer = _trainer(chosen_device(options.device).type)
-    models = load_models(options.weights)
-    served = {model.title: served_scales(model.net, options.scales) for model in models}
-    if not any(found.scales for found in served.values()):
-        title, found = next(iter(served.items()))
-        raise InputError(f"--scales: no model serves any of them; {title}: {next(iter(found.refused.values()))}")
-    print(f"Evaluating {BICUBIC} at {_listed(options.scales)}", flush=True)
-    rows = _rows(psnr_curve(Bicubic(), benchmarks, options.scales, trainer), None)
-    for model in models:
-        scales = served[model.title].scales
-        print(f"Evaluating {model.title} at {_listed(scales) or 'no scale'}", flush=True)
-        rows += _rows(psnr_curve(model.net, benchmarks, scales, trainer), model)
-    table, figure = folder / "scale_curve.csv", folder / "scale_curve.png"
-    write_table(rows, CurveRow._fields, table)
-    save_figure(scale_curve_figure(rows), figure)
-    _print(rows)
-    for title, found in served.items():
-        _print_refused(title, found.refused)
-    print_files([("Table", table), ("Figure", figure)], folder)
-
-
-def _trainer(accelerator: str) -> "Trainer":
-    from lightning.pytorch import Trainer
-
-    return Trainer(
-        accelerator=accelerator,
+    trainer = Trainer(
+        accelerator=chosen_device(options.device).type,
         devices=1,
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
         enable_progress_bar=False,
     )
+    models = load_models(options.weights)
+    served = {model.title: served_scales(model.net, options.scales) for model in models}
+    if not any(found.scales for found in served.values()):
+        title, found = next(iter(served.items()))
+        raise InputError(f"--scales: no model serves any of them; {title}: {next(iter(found.refused.values()))}")
+    print(f"Evaluating {BICUBIC} at {_listed(options.scales)}", flush=True)
+    rows = _curve(Bicubic(), None, benchmarks, options.scales, trainer)
+    for model in models:
+        scales = served[model.title].scales
+        print(f"Evaluating {model.title} at {_listed(scales) or 'no scale'}", flush=True)
+        rows += _curve(model.net, model, benchmarks, scales, trainer)
+    table, figure = folder / "scale_curve.csv", folder / "scale_curve.png"
+    write_table(rows, CurveRow._fields, table)
+    save_figure(_figure(rows), figure)
+    _print(rows)
+    for title, found in served.items():
+        _print_refused(title, found.refused)
+    print_files([("Table", table), ("Figure", figure)], folder)
 
 
-def _rows(scores: Sequence["Score"], model: "LoadedModel | None") -> list[CurveRow]:
-    from igconv_sr.metrics import STANDARD
+def served_scales(net: "SuperResolver", scales: Sequence[float]) -> Served:
+    """Tries each scale on a picture of a few pixels.
+
+    Args:
+        net: On the CPU, in eval mode.
+        scales: Which to try.
+    """
+    import torch
+
+    served, refused = [], {}
+    for scale in scales:
+        try:
+            with torch.no_grad():
+                net.fold([scale])(torch.full((1, 3, 16, 16), 0.5), scale)
+        except InputError as error:
+            refused[scale] = str(error)
+        else:
+            served.append(scale)
+    return Served(served, refused)
+
+
+def _curve(
+    net: "SuperResolver",
+    model: "LoadedModel | None",
+    benchmarks: Sequence["Benchmark"],
+    scales: Sequence[float],
+    trainer: "Trainer",
+) -> list[CurveRow]:
+    from igconv_sr.evaluation.benchmarks import evaluate
+    from igconv_sr.metrics import STANDARD, mean_scores
     from igconv_sr.runs.results import current_commit
 
     title, path, trained = (BICUBIC, "", ()) if model is None else (model.title, str(model.path), model.net.scales)
@@ -87,8 +140,50 @@ def _rows(scores: Sequence["Score"], model: "LoadedModel | None") -> list[CurveR
             path,
             current_commit(),
         )
-        for score in scores
+        for score in (mean_scores(evaluate(net, benchmarks, scales, trainer, STANDARD)) if scales else [])
     ]
+
+
+def _figure(rows: Sequence[CurveRow]) -> "Figure":
+    """One column per benchmark: above PSNR, below the gain over bicubic; filled marks are trained scales."""
+    from matplotlib.figure import Figure
+
+    benchmarks = list(dict.fromkeys(row.benchmark for row in rows))
+    models = [model for model in dict.fromkeys(row.model for row in rows) if model != BICUBIC]
+    figure = Figure(figsize=(max(4.6 * len(benchmarks), 6), 6.4), layout="constrained")
+    axes = figure.subplots(2, len(benchmarks), squeeze=False, sharex="col")
+    for column, benchmark in enumerate(benchmarks):
+        own = [row for row in rows if row.benchmark == benchmark]
+        bicubic = {row.scale: row.psnr_y for row in own if row.model == BICUBIC}
+        axes[0, column].plot(*_sorted(bicubic), color="grey", linestyle="--", marker=".", label=BICUBIC)
+        axes[1, column].axhline(0, color="grey", linestyle="--")
+        for number, model in enumerate(models):
+            curve = [row for row in own if row.model == model]
+            trained = {row.scale for row in curve if row.trained}
+            psnr = {row.scale: row.psnr_y for row in curve}
+            gain = {scale: value - bicubic[scale] for scale, value in psnr.items()}
+            _draw(axes[0, column], psnr, trained, f"C{number % 10}", model)
+            _draw(axes[1, column], gain, trained, f"C{number % 10}", model)
+        axes[0, column].set_title(benchmark)
+        axes[1, column].set_xlabel("scale")
+        for axis in axes[:, column]:
+            axis.grid(alpha=0.3)
+    axes[0, 0].set_ylabel("PSNR on luma, dB")
+    axes[1, 0].set_ylabel("gain over bicubic, dB")
+    axes[0, 0].legend(fontsize=9, title="filled: trained scale", title_fontsize=9)
+    return figure
+
+
+def _draw(axes: "Axes", values: dict[float, float], trained: set[float], colour: str, label: str) -> None:
+    scales, heights = _sorted(values)
+    axes.plot(scales, heights, color=colour, marker="o", markerfacecolor="white", label=label)
+    marked = {scale: value for scale, value in values.items() if scale in trained}
+    axes.plot(*_sorted(marked), color=colour, marker="o", linestyle="")
+
+
+def _sorted(values: dict[float, float]) -> tuple[list[float], list[float]]:
+    scales = sorted(values)
+    return scales, [values[scale] for scale in scales]
 
 
 def _print(rows: Sequence[CurveRow]) -> None:

@@ -13,11 +13,6 @@ from igconv_sr.layers.windows import border_mask
 from igconv_sr.measure.comparison import Comparison, with_gradients
 
 
-def attention() -> list[Comparison]:
-    """One and four patches, without and with the shift."""
-    return [window_attention(batch, shifted) for batch in (1, 4) for shifted in (False, True)]
-
-
 def window_attention(
     batch: int, shifted: bool, side: int = 64, window: int = 16, channels: int = 180, heads: int = 6
 ) -> Comparison:

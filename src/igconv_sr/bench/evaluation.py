@@ -10,13 +10,8 @@ from igconv_sr.functional.quality import ssim
 from igconv_sr.measure.comparison import Comparison
 
 
-def evaluation() -> list[Comparison]:
-    """The luma of one image of Set14's size."""
-    return [ssim_against_torchmetrics()]
-
-
 def ssim_against_torchmetrics(side: int = 512) -> Comparison:
-    """SSIM of an image and a noisy copy."""
+    """SSIM of the luma of an image of Set14's size and a noisy copy."""
     hr = torch.rand(1, 1, side, side, dtype=torch.float64) * 255
     sr = hr + torch.randn_like(hr)
 

@@ -49,11 +49,6 @@ class AllPairsBias(nn.Module):
         return mean
 
 
-def hit_srf() -> list[Comparison]:
-    """The one comparison."""
-    return [step_against_all_pairs()]
-
-
 def step_against_all_pairs(side: int = 64, depths: Sequence[int] = (6, 6, 6, 6)) -> Comparison:
     """Forward and backward of the whole network at batch 1 and ×2."""
     encoder = HiTSRF(depths=depths, num_heads=[6] * len(depths))

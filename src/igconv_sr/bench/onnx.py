@@ -12,17 +12,12 @@ from igconv_sr.measure.nets import build
 _SCALE = 2
 
 
-def onnx() -> list[Comparison]:
-    """A small network and one whose head is a small part.
+def onnx_against_pytorch(model: str, side: int = 128) -> Comparison:
+    """One image through the folded IGConv+ at ×2, with the same number of threads.
 
     Raises:
         InputError: If onnx or onnxruntime is missing.
     """
-    return [onnx_against_pytorch(model, side=128) for model in ("smfanet_small", "edsr_baseline")]
-
-
-def onnx_against_pytorch(model: str, side: int) -> Comparison:
-    """One image through the folded IGConv+ at ×2, with the same number of threads."""
     try:
         import onnxruntime
     except ModuleNotFoundError as error:

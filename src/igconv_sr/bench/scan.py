@@ -12,11 +12,6 @@ from igconv_sr.layers.selective_scan import selective_scan
 from igconv_sr.measure.comparison import Comparison, with_gradients
 
 
-def scan() -> list[Comparison]:
-    """The one comparison."""
-    return [selective_scan_against_loop()]
-
-
 def selective_scan_against_loop(length: int = 4096, channels: int = 360, states: int = 16) -> Comparison:
     """Forward and backward, both sides over the whole length.
 

@@ -1,8 +1,11 @@
-"""Building the store of decoded images against decoding them alone, both with all cores."""
+"""Building the store of decoded images against decoding them alone, both with all cores, and the memory it takes."""
 
+import contextlib
+import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +18,14 @@ from igconv_sr.data.images.store import build_store
 from igconv_sr.data.images.workers import worker_pool
 from igconv_sr.data.sources.sample import TRAINING_PHOTOGRAPHS, VALIDATION_PHOTOGRAPHS
 from igconv_sr.measure.comparison import Comparison
-from igconv_sr.measure.process_memory import peak_bytes_of_processes
 from igconv_sr.pictures.decoding import read_rgb
 
 _STRIDE = 64
 """Stride of the pixels that both sides hand back, for the tests to compare."""
 
 
-def store() -> list[Comparison]:
-    """PNG files of the size of DIV2K's."""
-    return [build_against_decode()]
-
-
 def build_against_decode(width: int = 2040, height: int = 1356, repeats: int = 8) -> Comparison:
-    """The photographs inside scikit-image, enlarged, with the noise of a sensor; each several times."""
+    """The photographs inside scikit-image, as large as DIV2K's, with the noise of a sensor; each several times."""
     photographs = (*TRAINING_PHOTOGRAPHS, *VALIDATION_PHOTOGRAPHS)
     # Gone with the last side that uses it.
     folder = tempfile.TemporaryDirectory(prefix="igconv-sr-bench-")
@@ -59,3 +56,39 @@ def _enlarge(path: Path, folder: Path, width: int, height: int) -> Path:
     target = folder / f"{path.stem}.png"
     Image.fromarray((enlarged + noise).clip(0, 255).astype(np.uint8)).save(target)
     return target
+
+
+def peak_bytes_of_processes(call: Callable[[], object]) -> int:
+    """The most memory in bytes, beyond what is held before, that this process and those that it starts hold at once.
+
+    Pages that several of them share count once (proportional set size); the page cache does not count. Looked up every
+    few milliseconds, one process after the other: while they start, shared pages may count twice.
+    """
+    before = peak = _held()
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.01):
+            peak = max(peak, _held())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        call()
+    finally:
+        done.set()
+        watcher.join()
+    return peak - before
+
+
+def _held() -> int:
+    children = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
+    return sum(map(_proportional_set_size, ["self", *children.split()]))
+
+
+def _proportional_set_size(process: str) -> int:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+        if size := re.search(r"^Pss: +(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(), re.MULTILINE):
+            return int(size[1]) * 1024
+    return 0

@@ -2,16 +2,19 @@
 
 import statistics
 import time
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import profile
 
-from igconv_sr.bench.operations import leaf_operations
 from igconv_sr.bench.training_loop import run_training
+from igconv_sr.system.console import quieten, say
 
 
 class Case(NamedTuple):
@@ -149,3 +152,71 @@ class _Watch(Callback):
             named = ("Optimizer.", "ProfilerStep", "##")
             on_device = [e for e in events if e.device_type.name == "CUDA" and not e.name.startswith(named)]
             self.cost.gpu_ms = sum(event.self_device_time_total for event in on_device) / 2e3
+
+
+def leaf_operations(events: Iterable[FunctionEvent]) -> Counter[str]:
+    """How often each of torch's operations ran that called no other one: what a GPU waits for while Python issues them.
+
+    Args:
+        events: Of torch's profiler.
+
+    Example:
+        >>> import torch
+        >>> from torch.profiler import profile
+        >>> with profile() as profiled:
+        ...     _ = torch.ones(3).exp_()
+        >>> sorted(leaf_operations(profiled.events()).elements())
+        ['aten::empty', 'aten::exp_', 'aten::fill_']
+    """
+    own = [event for event in events if event.name.startswith("aten::")]
+    inner = {id(parent) for event in own for parent in _above(event)}
+    return Counter(event.name for event in own if id(event) not in inner)
+
+
+def _above(event: FunctionEvent) -> Iterable[FunctionEvent]:
+    while (parent := event.cpu_parent) is not None:
+        yield parent
+        event = parent
+
+
+def training(machine: str) -> tuple[str, list[dict[str, str]]]:
+    """Measures a step of every case, on a GPU at every precision: title and rows of the table.
+
+    On a GPU the steps stand beside those of the authors' code, on a processor with what a GPU would wait for.
+
+    Args:
+        machine: As the title has it.
+    """
+    quieten()
+    on_gpu = torch.cuda.is_available()
+    rows = [_row(case, precision, machine) for case in CASES for precision in (PRECISIONS if on_gpu else ("32-true",))]
+    loop = "A training step of IGConv+ with data, logging and average"
+    if on_gpu:
+        return f"{loop}; released: the authors' code, float32, on {RELEASED_ON} ({machine})", rows
+    patch = f"{SMALL_PATCH}×{SMALL_PATCH} patches"
+    return f"{loop}, {patch}: the time, and the operations that a GPU waits for ({machine})", rows
+
+
+def _row(case: Case, precision: str, machine: str) -> dict[str, str]:
+    patch = case.patch if torch.cuda.is_available() else SMALL_PATCH
+    say(f"Measuring a training step of {case.model}, {case.rows} patches of {patch}², {precision}")
+    cost = step_cost(case, f"trainer.precision={precision}")
+    row = {"encoder": case.model, "patches": f"{case.rows} × {patch}²", "host ms": f"{cost.host_ms:.1f}"}
+    row["operations"] = f"{cost.operations:,}"
+    return row if cost.wall_ms is None else row | _on_gpu(case, precision, cost, machine)
+
+
+def _on_gpu(case: Case, precision: str, cost: StepCost, machine: str) -> dict[str, str]:
+    released, ratio = "", ""
+    if case.released_ms is not None and cost.wall_ms is not None:
+        released = f"{case.released_ms:.1f}"
+        ratio = f"{case.released_ms / cost.wall_ms:.2f}" if RELEASED_ON in machine else ""
+    return {
+        "precision": precision,
+        "wall ms": f"{cost.wall_ms:.1f}",
+        "launches": f"{cost.launches:,}",
+        "GPU ms": f"{cost.gpu_ms:.1f}",
+        "peak MiB": f"{cost.peak_mib:.0f}",
+        "released ms": released,
+        "released / ours": ratio,
+    }

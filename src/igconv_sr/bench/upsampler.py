@@ -11,11 +11,6 @@ from igconv_sr.measure.nets import build
 from igconv_sr.upsamplers import IGConv
 
 
-def upsampler() -> list[Comparison]:
-    """All comparisons."""
-    return [fgrep_in_training(), folded_against_pixel_shuffle(), folded_against_spconv_plus()]
-
-
 def fgrep_in_training(channels: int = 64, patches: int = 16, side: int = 48) -> Comparison:
     """IGConv with and without FGRep: forward and backward at ×2, ×3 and ×4."""
     features = torch.rand(patches, channels, side, side, requires_grad=True)

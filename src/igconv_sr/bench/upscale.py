@@ -24,12 +24,7 @@ from igconv_sr.upscale.planning import plan
 _SCALE = 3
 
 
-def upscale() -> list[Comparison]:
-    """SMFANet with IGConv+."""
-    return [folder_against_network("smfanet_small", pictures=100, side=96)]
-
-
-def folder_against_network(model: str, pictures: int, side: int) -> Comparison:
+def folder_against_network(model: str = "smfanet_small", pictures: int = 100, side: int = 96) -> Comparison:
     """Reading, computing and writing so many pictures, and computing alone; kernels are generated beforehand."""
     # Gone with the last side that uses it.
     folder = tempfile.TemporaryDirectory(prefix="igconv-sr-bench-")

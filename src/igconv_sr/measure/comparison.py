@@ -25,7 +25,7 @@ class Comparison:
         name: What is compared.
         ours: One call of ours.
         reference: One call of the other.
-        limit: The ratio of the times ours/reference that we mean to keep, or None for none.
+        limit: The ratio of the times ours/reference that we mean to keep.
         memory_limit: The ratio of the peak memory that we mean to keep, or None if it is not measured.
         memory_base: Bytes that our peak is compared with; None for the reference's peak.
         memory: Measures the peak memory of a call, in bytes.
@@ -34,7 +34,7 @@ class Comparison:
     name: str
     ours: Side
     reference: Side
-    limit: float | None
+    limit: float
     memory_limit: float | None = None
     memory_base: int | None = None
     memory: Callable[[Callable[[], object]], int] = peak_bytes

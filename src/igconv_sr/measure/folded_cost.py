@@ -3,18 +3,24 @@
 import copy
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from igconv_sr.measure.comparison import elapsed
-from igconv_sr.measure.counting import count, multiply_adds
 from igconv_sr.network import SRNet
 from igconv_sr.system.peak_memory import peak_bytes
 
 _MOST_REPEATS = 100
+
+COUNTED = (
+    "Multiply-adds are counted with torch.utils.flop_counter.FlopCounterMode on the meta device. It counts matrix "
+    "products, convolutions and attention, and neither elementwise operations, norms and softmax nor the recurrence of "
+    "the selective scan and IGSample's resampling."
+)
 
 
 class FoldedCost(NamedTuple):
@@ -23,7 +29,7 @@ class FoldedCost(NamedTuple):
     Attributes:
         params: Of the model for all its scales, as stored.
         folded_params: Of the model for inference at this scale.
-        macs: Multiply-adds of a pass, as :data:`igconv_sr.measure.counting.COUNTED` says them.
+        macs: Multiply-adds of a pass, as :data:`COUNTED` says them.
         seconds: Median time of a pass, or None if memory did not suffice.
         peak: Memory in bytes beyond the weights and the LR image, or None.
         repeats: How many passes were timed.
@@ -84,3 +90,16 @@ def time_passes(run: Callable[[], object], seconds: float) -> list[float]:
     while time.perf_counter() < end and len(times) < _MOST_REPEATS:
         times.append(elapsed(run))
     return times
+
+
+def count(module: nn.Module) -> int:
+    """Number of parameters."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+@torch.no_grad()
+def multiply_adds(module: nn.Module, inputs: Sequence[Tensor | int]) -> int:
+    """Multiply-adds of a pass that are counted, see :data:`COUNTED`."""
+    with FlopCounterMode(display=False) as counter:
+        module(*inputs)
+    return int(counter.get_total_flops()) // 2

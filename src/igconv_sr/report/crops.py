@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from igconv_sr.metrics import find_protocol
 from igconv_sr.network import Bicubic
 from igconv_sr.report.document import ReportFigure
 from igconv_sr.report.figures import draw_gallery, picture
-from igconv_sr.report.seed_means import Scored, shown
+from igconv_sr.report.seed_means import Rows, shown
 from igconv_sr.report.variants import Labels, Variant
 from igconv_sr.runs.files import Row
 from igconv_sr.runs.results import WEIGHTS_OF
@@ -52,7 +52,7 @@ class Candidate(NamedTuple):
         return {**self.bicubic, **self.rows}
 
 
-def largest_spreads(rows: Mapping[Variant, Scored], bicubic: Mapping[Variant, Scored], count: int) -> list[Candidate]:
+def largest_spreads(rows: Rows, bicubic: Rows, count: int) -> list[Candidate]:
     """The images on which the variants differ most, each image once, at the scale where they do.
 
     Args:
@@ -72,7 +72,7 @@ def largest_spreads(rows: Mapping[Variant, Scored], bicubic: Mapping[Variant, Sc
     return list(chosen.values())[:count]
 
 
-def _by_image(rows: Mapping[Variant, Scored]) -> dict[ImageKey, dict[Variant, Row]]:
+def _by_image(rows: Rows) -> dict[ImageKey, dict[Variant, Row]]:
     found: dict[ImageKey, dict[Variant, Row]] = {}
     for variant, scored in rows.items():
         for key, row in scored.images.get(next(iter(scored.seeds), ""), {}).items():
@@ -81,18 +81,28 @@ def _by_image(rows: Mapping[Variant, Scored]) -> dict[ImageKey, dict[Variant, Ro
     return found
 
 
-def draw_crops(candidate: Candidate, protocol: str, name: str, labels: Labels) -> ReportFigure:
-    """Computes the image again by every model and shows where they differ most.
+def crops(
+    candidates: Iterable[Candidate], protocol: str, start: str, labels: Labels, skipped: list[str]
+) -> Iterator[ReportFigure]:
+    """Cut-outs of images.
 
     Args:
-        candidate: The image.
+        candidates: The images.
         protocol: Its name with its marks.
-        name: Of the files.
+        start: Of the names of files.
         labels: Names of the variants.
-
-    Raises:
-        InputError: If weights or an image are not there any more.
+        skipped: Gets what could not be computed, and why.
     """
+    for number, candidate in enumerate(candidates, start=1):
+        try:
+            yield _draw(candidate, protocol, f"{start}-{number}", labels)
+        except InputError as error:
+            benchmark, scale, image = candidate.key
+            skipped.append(f"No cut-outs of {benchmark} {image} at ×{scale:g}: {error}.")
+
+
+def _draw(candidate: Candidate, protocol: str, name: str, labels: Labels) -> ReportFigure:
+    """Computes the image again by every model and shows where they differ most."""
     benchmark, scale, image = candidate.key
     names = [labels.of_encoder(variant, candidate.rows) for variant in candidate.all_rows]
     parts = _cut(candidate, protocol, names)

@@ -10,7 +10,7 @@ from scipy.stats import t as student_t
 from igconv_sr.compare.differences import CONFIDENCE, Difference, ImageKey, RunTable, differences, pair_images
 from igconv_sr.errors import InputError
 from igconv_sr.report.found_runs import BenchmarkAtScale
-from igconv_sr.report.seed_means import Column, Scored
+from igconv_sr.report.seed_means import Rows, Scored
 from igconv_sr.report.variants import PER_SCALE, Labels, Variant
 from igconv_sr.runs.files import Row
 from igconv_sr.runs.results import MEASURES, MORE_MEASURES, PER_IMAGE
@@ -37,7 +37,7 @@ class Delta(NamedTuple):
     over_seeds: Mapping[tuple[str, str], float]
 
 
-def find_deltas(rows: Mapping[Variant, Scored], protocol: str, labels: Labels, skipped: list[str]) -> list[Delta]:
+def find_deltas(rows: Rows, protocol: str, labels: Labels, skipped: list[str]) -> list[Delta]:
     """Compares every variant with the SPConv models of its encoder and data.
 
     Args:
@@ -50,10 +50,12 @@ def find_deltas(rows: Mapping[Variant, Scored], protocol: str, labels: Labels, s
     for variant in rows:
         references = list(_references(variant, rows))
         if not references and variant.upsampler and not is_reference(variant):
-            skipped.append(
-                f"{labels.short(variant, rows)} is compared with no SPConv model by {protocol}: none trained for one "
-                "scale alone with the same encoder and data was measured on the same images."
+            reason = (
+                "its configuration is not known"
+                if variant.settings is None
+                else "none trained for one scale alone with the same encoder and data was measured on the same images"
             )
+            skipped.append(f"{labels.short(variant, rows)} is compared with no SPConv model by {protocol}: {reason}.")
         for reference, place in references:
             a, b = rows[reference], rows[variant]
             seeds = tuple(seed for seed in a.seeds if _images(a, seed, place) and _images(b, seed, place))
@@ -76,16 +78,16 @@ def _over_seeds(
 ) -> Iterator[tuple[tuple[str, str], float]]:
     if len(seeds) < 2:
         return
+    quantile = float(student_t.ppf((1 + CONFIDENCE) / 2, len(seeds) - 1))
     for each in differing:
-        column = Column(each.benchmark, each.images, each.scale)
-        pairs = [(a.rows[column].get(seed), b.rows[column].get(seed)) for seed in seeds]
-        values = [float(y[each.measure]) - float(x[each.measure]) for x, y in pairs if x and y]
-        if len(values) == len(seeds):
-            spread = statistics.stdev(values) / math.sqrt(len(values))
-            yield (each.benchmark, each.measure), float(student_t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * spread
+        values = []
+        for seed in seeds:
+            x, y = (_images(scored, seed, (each.benchmark, each.scale)) for scored in (a, b))
+            values.append(statistics.fmean(float(y[key][each.measure]) - float(x[key][each.measure]) for key in x))
+        yield (each.benchmark, each.measure), quantile * statistics.stdev(values) / math.sqrt(len(values))
 
 
-def _references(variant: Variant, rows: Mapping[Variant, Scored]) -> Iterator[tuple[Variant, BenchmarkAtScale]]:
+def _references(variant: Variant, rows: Rows) -> Iterator[tuple[Variant, BenchmarkAtScale]]:
     """SPConv models with the benchmark and scale on which both were measured."""
     if variant.settings is None or is_reference(variant):
         return

@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -191,9 +191,8 @@ def draw_bands(
         axes.ticklabel_format(useOffset=False, axis="y")
     all_axes[(rows - 1) * columns + columns // 2].set_xlabel(x_title)
     all_axes[rows // 2 * columns].set_ylabel(y_title)
-    figure.legend(
-        *all_axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=9
-    )
+    drawn = {label: line for axes in all_axes for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 
 
@@ -261,3 +260,17 @@ def slug(text: str) -> str:
     """A text as part of a file's name."""
     kept = "".join(character if character.isascii() and character.isalnum() else "-" for character in text.lower())
     return "-".join(part for part in kept.split("-") if part) or "x"
+
+
+def slugs(benchmarks: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """Benchmarks, by name and number of images, as parts of files' names, no two alike.
+
+    Example:
+        >>> list(slugs([("Set5", 5), ("My set (2)", 3), ("Set5", 4)]).values())
+        ['set5', 'my-set-2', 'set5-3']
+    """
+    found: dict[tuple[str, int], str] = {}
+    for number, (name, images) in enumerate(dict.fromkeys(benchmarks), start=1):
+        short = slug(name)
+        found[name, images] = f"{short}-{number}" if short in found.values() else short
+    return found

@@ -11,7 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from igconv_sr.commands.config import CONFIG_FOLDER
-from igconv_sr.report.seed_means import Scored
+from igconv_sr.report.seed_means import Rows, Scored
 from igconv_sr.report.variants import PER_SCALE, Variant, flat_settings, scales_in_words
 from igconv_sr.runs.files import read_yaml
 from igconv_sr.runs.trainings import EARLIER_STAGES, stage_in_words
@@ -84,7 +84,7 @@ def _recipes() -> dict[str, Any]:
     return recipes
 
 
-def match_published(rows: Mapping[Variant, Scored]) -> tuple[list[Match], dict[str, list[Variant]]]:
+def match_published(rows: Rows) -> tuple[list[Match], dict[str, list[Variant]]]:
     """Finds the published rows that were measured.
 
     Args:

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from igconv_sr.report import plots
-from igconv_sr.report.costs import is_of
+from igconv_sr.report.costs import cost_table, is_of, of_same_scales, scatters, with_marks
+from igconv_sr.report.crops import crops, largest_spreads
 from igconv_sr.report.deltas import Delta, find_deltas
 from igconv_sr.report.document import Heading, Report, Section, Table, TableCell
 from igconv_sr.report.found_runs import Runs
-from igconv_sr.report.overview import overview_tables, verdicts
-from igconv_sr.report.overview_figure import overview_pictures
+from igconv_sr.report.overview import overview_pictures, overview_tables, verdicts
 from igconv_sr.report.published import COMPARABLE_PROTOCOLS, match_published, published_rows
-from igconv_sr.report.seed_means import Column, Scored, gather
+from igconv_sr.report.seed_means import Column, Scored, columns_of, gather, measures_of
 from igconv_sr.report.tables import delta_tables, measured_tables, published_tables
+from igconv_sr.report.training_curves import training_curves
 from igconv_sr.report.variants import Labels, Variant, variant_of
 from igconv_sr.runs.trainings import Training
 
@@ -74,13 +74,17 @@ class Builder:
             ["One model for all scales beside a model per scale, of the same encoder and trained on the same images."],
         )
         for number, (protocol, data, rows) in enumerate(self._groups(), start=1):
-            bicubic = {variant: scored for variant, scored in self.scores[protocol].items() if not variant.upsampler}
+            if "psnr_y" not in measures_of(rows.values(), columns_of(rows.values())):
+                continue  # the protocol measures no luma
             deltas = self._deltas_of(protocol)
             section.text += verdicts(rows, deltas)
             pictures = list(overview_pictures(rows, data, protocol, f"steps-{number}"))
             section.pictures += pictures
-            section.tables += overview_tables(rows, bicubic, deltas, data, protocol, pictures)
+            section.tables += overview_tables(rows, self._bicubic(protocol), deltas, data, protocol, pictures)
         return section
+
+    def _bicubic(self, protocol: str) -> dict[Variant, Scored]:
+        return {variant: scored for variant, scored in self.scores[protocol].items() if variant.is_bicubic}
 
     def _deltas_of(self, protocol: str) -> list[Delta]:
         if protocol not in self._found_deltas:
@@ -118,12 +122,12 @@ class Builder:
         ]
         section = Section("Measured", "measured", text)
         for protocol, scores in self.scores.items():
-            bicubic = {variant: scored for variant, scored in scores.items() if not variant.upsampler}
+            untrained = {variant: scored for variant, scored in scores.items() if not variant.upsampler}
             shown: set[Column] = set()
             for _, data, rows in self._groups(protocol):
-                section.tables += measured_tables({**bicubic, **rows}, protocol, data, self.labels)
+                section.tables += measured_tables({**untrained, **rows}, protocol, data, self.labels)
                 shown |= {column for scored in rows.values() for column in scored.rows}
-            alone = {variant: scored.without(shown) for variant, scored in bicubic.items()}
+            alone = {variant: scored.without(shown) for variant, scored in untrained.items()}
             section.tables += measured_tables(alone, protocol, "", self.labels)
         return section
 
@@ -162,20 +166,20 @@ class Builder:
         section = Section("Quality and cost", "cost", ["What it takes to serve all scales."])
         efficiency = self.runs.efficiency
         for number, (protocol, data, rows) in enumerate(self._groups(), start=1):
-            for group in plots.of_same_scales(rows):
+            for group in of_same_scales(rows):
                 if not group.benchmarks:
                     continue
                 where = f"trained on {data}, protocol {protocol}"
                 start = f"cost-{number}-{''.join(f'x{scale}' for scale in group.scales)}"
-                pictures = list(plots.scatters(group, where, start, efficiency, self.labels))
-                table = plots.cost_table(group, protocol, data, efficiency, self.labels)
-                section.pictures += pictures
-                section.tables.append(plots.with_marks(table, group, start, pictures))
+                pictures = list(scatters(group, where, start, efficiency, self.labels))
+                table = cost_table(group, protocol, data, efficiency, self.labels)
+                section.pictures += (picture for _, picture in pictures)
+                section.tables.append(with_marks(table, group, start, pictures))
         if section and not efficiency:
             self.runs.skipped.append("No efficiency.csv was found: latencies are left out.")
         variants = [variant for rows in self.scores.values() for variant in rows]
         for row in efficiency:
-            if not any(is_of(row, variant) for variant in variants):
+            if row["latency_ms"] and not any(is_of(row, variant) for variant in variants):
                 name = f"{row['model']} + {row['upsampler']} with {int(row['params']):,} parameters"
                 self.runs.skipped.append(f"efficiency.csv has latencies of {name}, of which nothing was scored.")
         return section
@@ -196,7 +200,7 @@ class Builder:
             ]
             for (model, data), members in sorted(variants.items())
         }
-        pictures = list(plots.training_curves(labelled, self.runs.skipped))
+        pictures = list(training_curves(labelled, self.runs.skipped))
         return Section("Training curves", "curves", pictures=pictures)
 
     def _crops(self) -> Section:
@@ -205,9 +209,8 @@ class Builder:
             self.runs.skipped.append("Cut-outs were not asked for (crops=0).")
             return section
         for number, (protocol, rows) in enumerate(self._encoders(), start=1):
-            bicubic = {variant: scored for variant, scored in self.scores[protocol].items() if not variant.upsampler}
-            gallery = plots.Gallery(rows, bicubic, protocol, f"crops-{number}")
-            section.pictures += plots.crops(gallery, self.crops, self.labels, self.runs.skipped)
+            candidates = largest_spreads(rows, self._bicubic(protocol), self.crops)
+            section.pictures += crops(candidates, protocol, f"crops-{number}", self.labels, self.runs.skipped)
         return section
 
     def _provenance(self) -> Section:

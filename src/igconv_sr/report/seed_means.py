@@ -85,8 +85,8 @@ class Scored:
         return sorted(found, key=lambda seed: (len(seed), seed))
 
 
-Scores = Mapping[str, Mapping[Variant, Scored]]
-"""What was scored, by protocol and variant."""
+Rows = Mapping[Variant, Scored]
+"""What variants scored by one protocol."""
 
 
 def gather(runs: Runs) -> dict[str, dict[Variant, Scored]]:
@@ -162,6 +162,11 @@ def shown(value: float, measure: str) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     return f"{value:.2f}" if measure.startswith("psnr") else f"{value:.4f}"
+
+
+def counted(images: int) -> str:
+    """``5 images``."""
+    return f"{images} image{'s' if images != 1 else ''}"
 
 
 def ranks(values: Sequence[float | None], measure: str) -> list[int]:

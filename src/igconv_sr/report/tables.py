@@ -1,12 +1,23 @@
 """Tables of the report: measured values, beside published ones, and differences to SPConv."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from igconv_sr.compare.differences import Difference
 from igconv_sr.report.deltas import Delta
 from igconv_sr.report.document import Heading, Table, TableCell
 from igconv_sr.report.published import Match
-from igconv_sr.report.seed_means import LOWER_IS_BETTER, Column, Scored, Value, columns_of, measures_of, ranks, shown
+from igconv_sr.report.seed_means import (
+    LOWER_IS_BETTER,
+    Column,
+    Rows,
+    Scored,
+    Value,
+    columns_of,
+    counted,
+    measures_of,
+    ranks,
+    shown,
+)
 from igconv_sr.report.variants import Labels, Variant, scales_in_words
 
 MEASURE_NAMES = {
@@ -32,7 +43,7 @@ def value_cell(value: Value | None, measure: str, seeds: int, rank: int = 0) -> 
     return TableCell(shown(value.mean, measure), rank, ", ".join(notes))
 
 
-def measured_tables(rows: Mapping[Variant, Scored], protocol: str, data: str, labels: Labels) -> list[Table]:
+def measured_tables(rows: Rows, protocol: str, data: str, labels: Labels) -> list[Table]:
     """One table per scale, all of one protocol and training data.
 
     Args:
@@ -49,9 +60,7 @@ def measured_tables(rows: Mapping[Variant, Scored], protocol: str, data: str, la
     ]
 
 
-def _measured_table(
-    rows: Mapping[Variant, Scored], columns: Sequence[Column], protocol: str, data: str, labels: Labels
-) -> Table:
+def _measured_table(rows: Rows, columns: Sequence[Column], protocol: str, data: str, labels: Labels) -> Table:
     present = {v: s for v, s in rows.items() if any(column in s.rows for column in columns)}
     competing = [variant for variant in present if variant.upsampler or not data]
     headings = [Heading("model", number=False)]
@@ -76,7 +85,7 @@ def _measured_table(
 
 def _training_cells(variant: Variant, scored: Scored) -> list[TableCell]:
     if not variant.upsampler:
-        return [TableCell("–"), TableCell("–"), TableCell("0"), TableCell("–")]
+        return [TableCell("–"), TableCell("–"), TableCell("0" if variant.is_bicubic else "–"), TableCell("–")]
     return [
         TableCell(scales_in_words(variant.scales)),
         TableCell(f"{variant.steps:,}"),
@@ -191,8 +200,3 @@ def _delta_cell(difference: Difference | None, over_seeds: float | None) -> Tabl
     if over_seeds is not None:
         note += f"; seeds ± {shown(over_seeds, measure)}"
     return TableCell(signed(difference.difference, measure), note=note)
-
-
-def counted(images: int) -> str:
-    """``5 images``."""
-    return f"{images} image{'s' if images != 1 else ''}"

@@ -1,13 +1,50 @@
-"""Training curves from Lightning's tables."""
+"""Training curves, read from Lightning's tables and drawn."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from igconv_sr.errors import InputError
-from igconv_sr.report.figures import Curve
+from igconv_sr.report.document import ReportFigure
+from igconv_sr.report.figures import Curve, draw_curves, picture
 from igconv_sr.runs.files import Line, read_csv
 from igconv_sr.runs.logged_names import LOSS, read_valid_score
 from igconv_sr.runs.trainings import Training
+
+
+def training_curves(
+    trainings: Mapping[str, Sequence[tuple[str, Training]]], skipped: list[str]
+) -> Iterator[ReportFigure]:
+    """Validation PSNR per scale and loss, per encoder and training data.
+
+    Args:
+        trainings: By encoder and data in words: label and run.
+        skipped: Gets what could not be read.
+    """
+    for number, (title, members) in enumerate(trainings.items(), start=1):
+        curves: dict[str, list[Curve]] = {}
+        for label, training in members:
+            if not training.curves:
+                skipped.append(f"{training.folder} holds no training curves (metrics/version_*/metrics.csv).")
+            for column, curve in read_curves(training, label, skipped).items():
+                curves.setdefault(column, []).append(curve)
+        labels = list(dict.fromkeys(label for label, _ in members))
+        for column in sorted(curves, key=_scales_then_loss):
+            score = read_valid_score(column)
+            what = "training loss" if score is None else f"validation PSNR Y at ×{score.scale:g}{score.kind} in dB"
+            remark = " Losses with a frequency term are larger for that alone." if score is None else ""
+            caption = f"{what[0].upper()}{what[1:]} of {title}; one line per seed.{remark}"
+            ends = "; ".join(f"{c.label}: {c.values[-1]:.4g} after {c.steps[-1]:,.0f} steps" for c in curves[column])
+            mark = "loss" if score is None else re.sub("[^a-z0-9]+", "-", f"x{score.scale:g}{score.kind}").rstrip("-")
+            name = f"curves-{number}-{mark}"
+            yield picture(
+                draw_curves(curves[column], labels, what, score is None), name, caption, f"{caption} Ends: {ends}"
+            )
+
+
+def _scales_then_loss(column: str) -> tuple[bool, float, str]:
+    score = read_valid_score(column)
+    return score is None, 0 if score is None else score.scale, column
 
 
 def read_curves(training: Training, label: str, skipped: list[str]) -> dict[str, Curve]:

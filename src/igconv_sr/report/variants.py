@@ -76,6 +76,11 @@ class Variant:
         return f"{self.model} + {self.upsampler}" if self.upsampler else self.model
 
     @property
+    def is_bicubic(self) -> bool:
+        """Whether it is bicubic enlargement; finished pictures of some program are not trained here either."""
+        return self.model == "bicubic"
+
+    @property
     def facts(self) -> list[Fact]:
         """What the paper varies: the parts of the upsampler and the loss."""
         known = self.known

@@ -4,6 +4,8 @@ The hash of a sweep's cell, the report's variants and the provenance of a run go
 training goes on is another question: :mod:`igconv_sr.runs.training_keys`.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -27,6 +29,9 @@ class Irrelevant(NamedTuple):
 def _irrelevant(keys: str, reason: str, hashed_as: Any = None) -> Irrelevant:
     return Irrelevant(re.compile(keys), reason, hashed_as)
 
+
+_LENGTH = 10
+"""Characters of a hash."""
 
 _SAME_CROPS = "the crops are the same, bit for bit"
 _ONE_DRAW = "all ranks and micro-batches share one draw; their sums differ by rounding"
@@ -90,8 +95,12 @@ def what_matters(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in flat(config) if irrelevant(key, config) is None}
 
 
-def what_is_hashed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The same as nested dictionaries, with the usual values of keys that older hashes hold."""
+def cell_hash(config: Mapping[str, Any]) -> str:
+    """Hash of what matters of a resolved configuration: what makes two cells of a sweep the same.
+
+    What is null counts as absent, so that a key added to the suite later, off by default, leaves older cells valid.
+    Keys that older hashes hold stand in it with their usual values.
+    """
 
     def kept(node: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         found = {}
@@ -106,7 +115,8 @@ def what_is_hashed(config: Mapping[str, Any]) -> dict[str, Any]:
                 found[name] = inner
         return found
 
-    return kept(config, "")
+    text = json.dumps(kept(config, ""), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
 
 
 def flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

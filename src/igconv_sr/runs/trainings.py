@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from igconv_sr.runs.files import read_json, read_yaml
-from igconv_sr.runs.identity import cell_hash
 from igconv_sr.runs.results import FILE_NAME
+from igconv_sr.runs.same_training import cell_hash
 
 EARLIER_STAGES = "earlier_stages"
 """Key under which the configuration of a training in stages says what the ones before the last were."""

@@ -1,7 +1,7 @@
 """One training of a sweep and what is known of it: ``cell.json`` in its folder."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,9 @@ FILE_NAME = "cell.json"
 LOCK = "lock"
 """File in a cell's folder, locked while it is trained."""
 
+_IN_NAME = ("model", "upsampler", "variant", "seed", "data.scales", "experiment")
+"""Keys that a cell's name states anyway."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -26,7 +29,7 @@ class Cell:
 
     Attributes:
         name: Short and readable.
-        hash: Of its configuration, see :mod:`igconv_sr.runs.identity`; the name of its folder.
+        hash: Of its configuration, see :func:`igconv_sr.runs.same_training.cell_hash`; the name of its folder.
         overrides: What ``igconv-sr train`` is given.
         state: ``waiting`` until it is first started. A cell is ``running`` only while its lock is held.
         reason: Why it failed or was interrupted, in a line.
@@ -78,3 +81,26 @@ def read_cells(sweep: Path) -> dict[Path, Cell]:
 def now() -> str:
     """The time as it stands in ``cell.json``."""
     return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def cell_name(config: Mapping[str, Any], variant: str | None, swept: Mapping[str, str]) -> str:
+    """A short name: model, upsampler or variant, scales, what else is swept, seed.
+
+    Args:
+        config: Resolved.
+        variant: Choice of the group of that name, if there is one.
+        swept: Keys of which the sweep has several values, with that of this cell.
+
+    Example:
+        >>> config = {"run": {"model": "edsr", "upsampler": "igconv"}, "data": {"scales": [2, 3]}, "seed": 1}
+        >>> cell_name(config, None, {"loss.frequency": "0"})
+        'edsr-igconv-x2x3-frequency0-seed1'
+    """
+    scales = "".join(f"x{scale}" for scale in config["data"]["scales"])
+    more = [f"{key.rpartition('.')[2]}{_plain(value)}" for key, value in swept.items() if key not in _IN_NAME]
+    parts: Sequence[str] = (config["run"]["model"], variant or config["run"]["upsampler"], scales, *more)
+    return "-".join((*parts, f"seed{config['seed']}"))
+
+
+def _plain(value: str) -> str:
+    return "".join(character if character.isalnum() or character in "._" else "_" for character in value)

@@ -15,10 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 from igconv_sr.commands.config import quoted
 from igconv_sr.commands.launch import Launch
 from igconv_sr.errors import InputError
-from igconv_sr.runs.identity import cell_hash, cell_name
-from igconv_sr.sweep.cell import FILE_NAME, Cell
-from igconv_sr.sweep.cell_scores import scored_as
-from igconv_sr.sweep.score_table import print_results
+from igconv_sr.runs.same_training import cell_hash
+from igconv_sr.sweep.cell import FILE_NAME, Cell, cell_name
+from igconv_sr.sweep.cell_scores import print_results, scored_as
 
 Grid = tuple[Sequence[Sequence[str]], frozenset[str]]
 """Overrides of each cell, and the keys that have several values."""

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from igconv_sr.runs.identity import cell_hash, cell_name
+from igconv_sr.runs.same_training import cell_hash
+from igconv_sr.sweep.cell import cell_name
 
 CONFIG: dict[str, Any] = {
     "seed": 0,
