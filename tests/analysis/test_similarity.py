@@ -119,8 +119,8 @@ def test_the_command_writes_matrix_and_figure(tmp_path: Path, capsys: pytest.Cap
     ("flags", "message"),
     [
         (["--layers", "bodi.0"], r"--layers bodi\.0: EDSR has no layer of that name; did you mean body\.0"),
-        (["--device", "abacus"], "--device abacus: "),
-        (["--device", "meta"], "--device meta holds no numbers"),
+        (["--device", "abacus"], "--device abacus is none of"),
+        (["--device", "meta"], "--device meta is none of"),
     ],
 )
 def test_mistakes_take_one_line(tmp_path: Path, flags: list[str], message: str) -> None:

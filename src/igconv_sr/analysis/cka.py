@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from igconv_sr.analysis.outputs import print_files, save_figure, write_table
-from igconv_sr.commands import arguments
-from igconv_sr.commands.flags import FlagParser
+from igconv_sr.commands import flags
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,23 +36,24 @@ class CkaRow(NamedTuple):
     commit: str
 
 
-def main(flags: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Compares two encoders.
 
     Raises:
         InputError: If a file, layer, image or device does not fit.
     """
-    options = _parser().parse_args(flags)
-    folder = arguments.output_folder("cka", options.output)
+    options = _parser().parse_args(arguments)
+    folder = flags.output_folder("cka", options.output)
     # Not before the flags are known to be right: torch takes seconds.
     from igconv_sr.analysis.encoder_layers import LayerFeatures, check_patterns, matching_layers, trunk_layers
-    from igconv_sr.analysis.loaded import chosen_device, load_models
+    from igconv_sr.analysis.loaded import load_models
     from igconv_sr.analysis.similarity import layer_similarity
     from igconv_sr.data import BenchmarkImages, find_benchmarks
+    from igconv_sr.inference.device import choose_device
 
     benchmarks = [found for path in options.images for found in find_benchmarks(path)]
     images = BenchmarkImages(benchmarks, [options.scale])
-    device = chosen_device(options.device)
+    device = choose_device(options.device)
     models = load_models([options.weights_a, *([options.weights_b] if options.weights_b else [])])
     encoders = [model.net.encoder for model in models]
     if options.layers is None:
@@ -138,8 +138,8 @@ def _print(models: Sequence["LoadedModel"], names: Sequence[Sequence[str]], foun
         print(f"Layer with the same layer: {first:.3f} in the first, {last:.3f} in the last, {mean:.3f} in the mean")
 
 
-def _parser() -> FlagParser:
-    parser = FlagParser(
+def _parser() -> flags.FlagParser:
+    parser = flags.FlagParser(
         "cka",
         "Compares the layers of two encoders, or of one with itself, by linear CKA (1: equal up to turning and "
         "scaling; 0: unrelated). Both see the same LR images. Examples are pixels, at most --positions of each image, "
@@ -152,21 +152,21 @@ def _parser() -> FlagParser:
     )
     parser.add_argument(
         "--scale",
-        type=arguments.scale,
+        type=flags.scale,
         default=4,
         metavar="R",
         help="the LR images are those of this scale, made by MATLAB's bicubic where there are no files (default: 4)",
     )
     parser.add_argument(
         "--layers",
-        type=arguments.names,
+        type=flags.names,
         metavar="NAME,…",
         help="modules of the encoders, with * for any one part of a name, such as layers.*.residual_group.blocks.* "
         "(default: the members of the encoder's trunk)",
     )
     parser.add_argument(
-        "--positions", type=arguments.whole, default=2000, metavar="N", help="pixels per image (default: %(default)s)"
+        "--positions", type=flags.whole, default=2000, metavar="N", help="pixels per image (default: %(default)s)"
     )
-    arguments.add_device(parser)
-    arguments.add_output(parser)
+    parser.add_device()
+    parser.add_output()
     return parser

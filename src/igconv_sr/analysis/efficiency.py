@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from igconv_sr.analysis.outputs import print_files, save_figure, write_table
-from igconv_sr.commands import arguments
-from igconv_sr.commands.flags import FlagParser
+from igconv_sr.commands import flags
 from igconv_sr.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -48,25 +47,27 @@ class EfficiencyRow(NamedTuple):
         return f"CPU, {self.threads} thread{'s' * (self.threads > 1)}" if self.device == "cpu" else self.device
 
 
-def main(flags: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measures models.
 
     Raises:
         InputError: If there is no such model, upsampler, device, scale or table.
     """
     parser = _parser()
-    options = parser.parse_args(flags)
+    options = parser.parse_args(arguments)
     if (options.weights is None) == (options.model is None):
         parser.error("give --model, or --weights with a file instead")
     if options.benchmark is not None and not options.results:
         parser.error("--benchmark chooses from --results, which is not given")
-    folder = arguments.output_folder("efficiency", options.output)
+    folder = flags.output_folder("efficiency", options.output)
     # Not before the flags are known to be right: torch takes seconds.
-    from igconv_sr.analysis.loaded import chosen_device
     from igconv_sr.analysis.measured_psnr import read_measured_psnr
+    from igconv_sr.inference.device import choose_device
 
     psnr = read_measured_psnr(options.results, options.benchmark) if options.results else None
-    device = chosen_device(options.device)
+    device = choose_device(options.device)
+    if device.type == "mps":
+        raise InputError("--device mps: latency and memory are measured on cpu and cuda alone")
     table, rows = folder / "efficiency.csv", []
     for row in _measure(options, device):
         rows.append(row)
@@ -188,33 +189,29 @@ def _print(rows: Sequence[EfficiencyRow]) -> None:
     print(f"{COUNTED} Memory is what a pass holds beyond the weights and the LR image.")
 
 
-def _parser() -> FlagParser:
-    parser = FlagParser(
+def _parser() -> flags.FlagParser:
+    parser = flags.FlagParser(
         "efficiency",
         "Measures what models cost for an output of one size: parameters as stored for all scales, and folded for one; "
         "multiply-adds; the median latency of a pass at batch 1 in float32, after folding; and the peak memory beyond "
         "the weights and the LR image (on a CPU: of PyTorch's own allocations). The weights do not matter: without "
         "--weights they are fresh ones.",
     )
-    parser.add_argument(
-        "--model", type=arguments.names, metavar="NAME,…", help="models of conf/model, such as edsr,rcan"
-    )
+    parser.add_argument("--model", type=flags.names, metavar="NAME,…", help="models of conf/model, such as edsr,rcan")
     parser.add_argument(
         "--upsampler",
-        type=arguments.names,
+        type=flags.names,
         default=["spconv", "igconv_plus"],
         metavar="NAME,…",
         help="upsamplers of conf/upsampler (default: spconv,igconv_plus)",
     )
     parser.add_argument("--weights", type=Path, metavar="FILE", help="the model of this file instead")
-    parser.add_argument(
-        "--scales", type=arguments.whole_scales, default=[2, 3, 4], metavar="R,…", help="(default: 2,3,4)"
-    )
-    parser.add_argument("--height", type=arguments.whole, default=720, help="of the output (default: %(default)s)")
-    parser.add_argument("--width", type=arguments.whole, default=1280, help="of the output (default: %(default)s)")
+    parser.add_argument("--scales", type=flags.whole_scales, default=[2, 3, 4], metavar="R,…", help="(default: 2,3,4)")
+    parser.add_argument("--height", type=flags.whole, default=720, help="of the output (default: %(default)s)")
+    parser.add_argument("--width", type=flags.whole, default=1280, help="of the output (default: %(default)s)")
     parser.add_argument(
         "--seconds",
-        type=arguments.seconds,
+        type=flags.seconds,
         default=10.0,
         help="time for the passes of a model at a scale, at most 100 behind a warm-up; a CPU that takes longer for the "
         "first pass does that one alone, which may be a fifth slower than later ones (default: %(default)g)",
@@ -223,6 +220,6 @@ def _parser() -> FlagParser:
         "--results", type=Path, nargs="+", metavar="CSV", help="results.csv of runs: adds their PSNR to the figure"
     )
     parser.add_argument("--benchmark", metavar="NAME", help="whose PSNR (default: the first in --results)")
-    arguments.add_device(parser)
-    arguments.add_output(parser)
+    parser.add_device()
+    parser.add_output()
     return parser

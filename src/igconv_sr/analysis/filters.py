@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from igconv_sr.analysis.outputs import print_files, save_figure, write_table
-from igconv_sr.commands import arguments
-from igconv_sr.commands.flags import FlagParser
+from igconv_sr.commands import flags
 from igconv_sr.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,14 +49,14 @@ class CorrelationRow(NamedTuple):
     commit: str
 
 
-def main(flags: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Draws the kernels of a model.
 
     Raises:
         InputError: If the file cannot be read, or the model has no kernels to draw at one of the scales.
     """
-    options = _parser().parse_args(flags)
-    folder = arguments.output_folder("filters", options.output)
+    options = _parser().parse_args(arguments)
+    folder = flags.output_folder("filters", options.output)
     # Not before the flags are known to be right: torch takes seconds.
     from igconv_sr.analysis.filters_figure import filters_figure, responses_figure, spectra_figure
     from igconv_sr.analysis.kernels import kernels_at, mean_spectrum
@@ -112,8 +111,8 @@ def _correlations(found: Sequence["Kernels"], path: Path) -> list[CorrelationRow
     ]
 
 
-def _parser() -> FlagParser:
-    parser = FlagParser(
+def _parser() -> flags.FlagParser:
+    parser = flags.FlagParser(
         "filters",
         "Draws a model's kernels at any whole scale: each filter as its k×k weights per sub-pixel, and as what one "
         "pixel of a feature adds to the image; the mean magnitude of their spectra over all filters; without FGRep, "
@@ -121,15 +120,13 @@ def _parser() -> FlagParser:
         "that it has.",
     )
     parser.add_argument("weights", type=Path, metavar="WEIGHTS", help=".ckpt, .safetensors or released .pth")
-    parser.add_argument(
-        "--scales", type=arguments.whole_scales, default=[2, 3, 4], metavar="R,…", help="(default: 2,3,4)"
-    )
+    parser.add_argument("--scales", type=flags.whole_scales, default=[2, 3, 4], metavar="R,…", help="(default: 2,3,4)")
     parser.add_argument(
         "--count",
-        type=arguments.whole,
+        type=flags.whole,
         default=12,
         metavar="N",
         help="how many filters to draw: those of the first N feature channels to red (default: %(default)s)",
     )
-    arguments.add_output(parser)
+    parser.add_output()
     return parser

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
 from igconv_sr.errors import InputError
 from igconv_sr.network import SRNet
 from igconv_sr.weights.card import ModelCard
@@ -53,21 +51,3 @@ def _titles(cards: Sequence[ModelCard]) -> list[str]:
         counts = Counter(found)
         found = [title + end if counts[title] > 1 else title for title, end in zip(found, more, strict=True)]
     return found
-
-
-def chosen_device(name: str | None) -> torch.device:
-    """The device of a name; without one, CUDA where there is a GPU.
-
-    Raises:
-        InputError: If there is no such device.
-    """
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"--device {name}: {str(error).splitlines()[0]}") from error
-    if device.type == "meta":
-        raise InputError("--device meta holds no numbers; use cpu or cuda")
-    return device

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from igconv_sr.analysis.outputs import print_files, save_figure, write_table
-from igconv_sr.commands import arguments
-from igconv_sr.commands.flags import MODEL_FILES, FlagParser
+from igconv_sr.commands import flags
 from igconv_sr.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,27 +47,29 @@ class Served(NamedTuple):
     refused: dict[float, str]
 
 
-def main(flags: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Evaluates models at many scales.
 
     Raises:
         InputError: If a file or benchmark cannot be read, or no model serves any of the scales.
     """
-    options = _parser().parse_args(flags)
-    folder = arguments.output_folder("scale-curve", options.output)
+    options = _parser().parse_args(arguments)
+    folder = flags.output_folder("scale-curve", options.output)
     # Not before the flags are known to be right: torch takes seconds.
     from lightning.pytorch import Trainer
 
-    from igconv_sr.analysis.loaded import chosen_device, load_models
+    from igconv_sr.analysis.loaded import load_models
     from igconv_sr.data import find_benchmarks
+    from igconv_sr.inference.device import choose_device
     from igconv_sr.network import Bicubic
     from igconv_sr.system.console import quieten
 
     quieten()
     benchmarks = [found for path in options.benchmarks for found in find_benchmarks(path)]
+    device = choose_device(options.device)
     trainer = Trainer(
-        accelerator=chosen_device(options.device).type,
-        devices=1,
+        accelerator=device.type,
+        devices=1 if device.index is None else [device.index],
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
@@ -212,23 +213,23 @@ def _listed(scales: Iterable[float]) -> str:
     return ", ".join(f"×{scale:g}" for scale in scales)
 
 
-def _parser() -> FlagParser:
-    parser = FlagParser(
+def _parser() -> flags.FlagParser:
+    parser = flags.FlagParser(
         "scale-curve",
         "Draws PSNR on luma (protocol standard) over the scale, for models and bicubic. Scales that a model was "
         "trained for are marked; those that it cannot serve are left out of its curve, and named.",
     )
-    parser.add_argument("weights", type=Path, nargs="+", metavar="WEIGHTS", help=MODEL_FILES)
+    parser.add_argument("weights", type=Path, nargs="+", metavar="WEIGHTS", help=flags.MODEL_FILES)
     parser.add_argument(
         "--benchmarks", type=Path, nargs="+", required=True, metavar="DIR", help="folders that hold HR/, or HR images"
     )
     parser.add_argument(
         "--scales",
-        type=arguments.scales,
+        type=flags.scales,
         default="1.5:8:0.5",
         metavar="R,…",
         help="scales, or FIRST:LAST:STEP (default: 1.5:8:0.5)",
     )
-    arguments.add_device(parser)
-    arguments.add_output(parser)
+    parser.add_device()
+    parser.add_output()
     return parser

@@ -5,21 +5,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igconv_sr.commands import arguments
-from igconv_sr.commands.flags import FlagParser
+from igconv_sr.commands import flags
 
 if TYPE_CHECKING:
     from igconv_sr.compare.differences import Difference, RunTable
 
 
-def main(flags: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Compares two runs.
 
     Raises:
         InputError: If a table is missing or damaged, or the two do not fit each other.
     """
-    options = _parser().parse_args(flags)
-    folder = arguments.output_folder("compare", options.output)
+    options = _parser().parse_args(arguments)
+    folder = flags.output_folder("compare", options.output)
     # Not before the flags are known to be right: torch takes seconds.
     from igconv_sr.compare.differences import differences, left_out, measures, pair_images, read_run, write_differences
 
@@ -62,8 +61,8 @@ def _print(a: "RunTable", b: "RunTable", rows: Sequence["Difference"]) -> None:
     print_table(f"Means over images, protocol {a.protocol}", headings, cells)
 
 
-def _parser() -> FlagParser:
-    parser = FlagParser(
+def _parser() -> flags.FlagParser:
+    parser = flags.FlagParser(
         "compare",
         "Compares two runs image by image: the mean difference B - A per benchmark, scale and measure with a 95 % "
         "interval (paired percentile bootstrap, 10,000 resamples, the same in every call), and a picture of the images "
@@ -74,7 +73,7 @@ def _parser() -> FlagParser:
     parser.add_argument(
         "--images", type=_count, default=3, metavar="N", help="images in the picture, 0 for none (default: %(default)s)"
     )
-    arguments.add_output(parser)
+    parser.add_output()
     return parser
 
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from igconv_sr.commands.arguments import names, scales
-from igconv_sr.commands.flags import FlagParser
+from igconv_sr.commands.flags import FlagParser, names, scales
 from igconv_sr.errors import InputError
 from igconv_sr.system.files import replacing
 

@@ -1,8 +1,12 @@
 """Files that are whole or not there."""
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from pathlib import Path
+
+_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a write fails with, without a name."""
 
 
 @contextlib.contextmanager
@@ -18,7 +22,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield partial
         partial.replace(path)
     except OSError as error:
-        if error.filename in (None, str(partial)):
+        if error.filename == str(partial) or (error.filename is None and error.errno in _OF_DISKS):
             error.filename = str(path)
         raise
     finally:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from igconv_sr.commands import arguments, cli
+from igconv_sr.commands import cli, flags
 
 COMMANDS = ("cka", "filters", "efficiency", "scale-curve")
 
@@ -22,7 +22,7 @@ COMMANDS = ("cka", "filters", "efficiency", "scale-curve")
     ],
 )
 def test_scales(text: str, expected: list[float]) -> None:
-    found = arguments.scales(text)
+    found = flags.scales(text)
     assert found == expected
     assert [type(scale) for scale in found] == [int if scale == int(scale) else float for scale in found]
 
@@ -30,20 +30,20 @@ def test_scales(text: str, expected: list[float]) -> None:
 @pytest.mark.parametrize(
     ("read", "text", "message"),
     [
-        (arguments.scales, "1:4:1", "not a number above 1"),
-        (arguments.scales, "2:1:1", "holds no scale"),
-        (arguments.scales, "2:4:0", "holds no scale"),
-        (arguments.scales, "2:4", "is not FIRST:LAST:STEP"),
-        (arguments.scales, "2:60:0.001", "more than 1000"),
-        (arguments.scales, "two", "not a number from 1 to 64"),
-        (arguments.scale, "1/0", "not a number from 1 to 64"),
-        (arguments.scale, "nan", "not a number from 1 to 64"),
-        (arguments.whole_scales, "2,1", "enlarges nothing"),
-        (arguments.whole_scales, "2,2.5", "not a whole number"),
-        (arguments.whole, "0", "not a whole number above 0"),
-        (arguments.seconds, "-1", "not a number of seconds"),
-        (arguments.seconds, "inf", "not a number of seconds"),
-        (arguments.names, " , ", "no name"),
+        (flags.scales, "1:4:1", "not a number above 1"),
+        (flags.scales, "2:1:1", "holds no scale"),
+        (flags.scales, "2:4:0", "holds no scale"),
+        (flags.scales, "2:4", "is not FIRST:LAST:STEP"),
+        (flags.scales, "2:60:0.001", "more than 1000"),
+        (flags.scales, "two", "not a number from 1 to 64"),
+        (flags.scale, "1/0", "not a number from 1 to 64"),
+        (flags.scale, "nan", "not a number from 1 to 64"),
+        (flags.whole_scales, "2,1", "enlarges nothing"),
+        (flags.whole_scales, "2,2.5", "not a whole number"),
+        (flags.whole, "0", "not a whole number above 0"),
+        (flags.seconds, "-1", "not a number of seconds"),
+        (flags.seconds, "inf", "not a number of seconds"),
+        (flags.names, " , ", "no name"),
     ],
 )
 def test_what_is_none_is_refused(read: Callable[[str], object], text: str, message: str) -> None:
