@@ -77,7 +77,7 @@ def test_a_program_that_is_lent_the_lock_holds_it_alone(tmp_path: Path) -> None:
 def test_forked_workers_of_a_killed_process_do_not_hold_its_lock(tmp_path: Path) -> None:
     """As where a training is killed and continued at once."""
     path = tmp_path / "lock"
-    code = f"{START}with alone(Path({str(path)!r})):\n    print(os.fork(), flush=True)\n    sys.stdin.read()"
+    code = f"{START}with alone(Path({str(path)!r})):\n    os.write(1, b'%d\\n' % os.fork())\n    sys.stdin.read()"
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
     # The worker prints 0, once it is a process of its own.
