@@ -1,5 +1,6 @@
 """The table and the figure that lead the report, against the numbers that the runs were given."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,12 @@ def test_differences_are_marked_by_what_chance_can_do(overview: Section) -> None
     (sentence,) = overview.text[1:]
     assert "-0.50 to +0.50 dB against three SPConv models of as many steps each, with 83% of their" in sentence
     assert "of 3 comparisons 1 above, 1 below, 1 not told apart" in sentence
+
+
+def test_models_per_scale_with_other_numbers_of_seeds_say_so(overview: Section, tmp_path: Path) -> None:
+    assert [row[-1].text for row in overview.tables[0].rows] == ["–", "2", "2"]
+    shutil.rmtree(tmp_path / "sp3-10-1")
+    assert [row[-1].text for row in leading(tmp_path).tables[0].rows] == ["–", "1 to 2", "2"]
 
 
 def test_the_figure_counts_the_steps_of_all_models_together(overview: Section) -> None:
