@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,16 @@ def write_bicubic(folder: Path, scores: Scores, **columns: Any) -> Path:
     """Writes an evaluation of bicubic."""
     none = {"upsampler": "", "fgrep": "", "params": 0, "train_data": "", "steps": 0, "seed": "", "checkpoint": ""}
     return write_run(folder, scores, None, model="bicubic", **none, **columns)
+
+
+def edit_rows(folder: Path, change: Callable[[dict[str, str]], None]) -> None:
+    """Changes every row of the tables below a folder."""
+    for table in (*folder.rglob("results.csv"), *folder.rglob("results_per_image.csv")):
+        with table.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            change(row)
+        _write(table, tuple(rows[0]), rows)
 
 
 def _write(path: Path, names: tuple[str, ...], rows: list[dict[str, Any]]) -> None:

@@ -98,7 +98,9 @@ def test_what_is_no_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"results_per_image\.csv does not exist; give the folder of a run"):
         read_run(tmp_path)
     folder = run_of(tmp_path / "a", [], header="benchmark,image")
-    with pytest.raises(InputError, match=r"a/results_per_image\.csv, line 1: there is no column scale, protocol"):
+    with pytest.raises(
+        InputError, match=r"a/results_per_image\.csv, line 1: there is no column scale, protocol, model, upsampler"
+    ):
         read_run(folder)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from conftest import shared
 from igconv_sr.data import BenchmarkImages, BenchmarkItem, find_benchmark
 from igconv_sr.errors import InputError
-from igconv_sr.metrics import STANDARD, ImageScore, Score, ScoreCollector, mean_scores
+from igconv_sr.metrics import STANDARD, ImageScore, Score, mean_scores, score_image
 from igconv_sr.network import Bicubic
 
 
@@ -35,10 +35,9 @@ def published(benchmark: str, scale: int) -> Published:
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("benchmark", ["Set5", "Set14"])
 def test_bicubic_scores_as_published(benchmark: str, scale: int) -> None:
-    scores = ScoreCollector(STANDARD)
-    for item in BenchmarkImages([find_benchmark(shared("data", "benchmarks", benchmark))], [scale]):
-        scores.update(item, Bicubic()(item.lr / 255, scale))
-    (score,) = mean_scores(scores.gather())
+    images = BenchmarkImages([find_benchmark(shared("data", "benchmarks", benchmark))], [scale])
+    pending = (score_image(STANDARD, images[n], Bicubic()(images[n].lr / 255, scale)) for n in range(len(images)))
+    (score,) = mean_scores(each.finished("standard") for each in pending)
     expected = published(benchmark, scale)
     assert score.values["psnr_y"] == pytest.approx(expected.psnr, abs=0.03)
     assert score.values["ssim_y"] == pytest.approx(expected.ssim, abs=0.0015)
@@ -70,9 +69,7 @@ def item(hr: Tensor, scale: float, name: str = "x", benchmark: str = "A", gray: 
 
 def score(sr: Tensor, hr: Tensor, scale: float, gray: bool = False) -> tuple[float, ...]:
     """One image: (PSNR of luma, SSIM of luma, PSNR of RGB)."""
-    scores = ScoreCollector(STANDARD)
-    scores.update(item(hr, scale, gray=gray), sr[None])
-    (found,) = scores.gather()
+    found = score_image(STANDARD, item(hr, scale, gray=gray), sr[None]).finished("standard")
     assert list(found.values) == ["psnr_y", "ssim_y", "psnr_rgb"]
     return tuple(found.values.values())
 
@@ -83,17 +80,12 @@ def test_scores_of_images_are_those_by_hand(scale: int) -> None:
         assert score(sr, hr, scale) == pytest.approx(by_hand(sr, hr, scale), abs=1e-5)
 
 
-def test_gathering_sorts_and_forgets() -> None:
-    sr, hr = pictures(4)
-    scores = ScoreCollector(STANDARD)
-    places = [("B", 2, "x"), ("A", 3, "x"), ("A", 2, "y"), ("A", 2, "x")]
-    for (benchmark, scale, name), a, b in zip(places, sr, hr, strict=True):
-        scores.update(item(b, scale, name, benchmark), a[None], {"lpips": torch.tensor(0.5)})
-    found = scores.gather()
-    assert [(s.benchmark, s.scale, s.image) for s in found] == sorted(places)
-    assert [s.values["psnr_y"] for s in found] == [score(sr[n], hr[n], places[n][1])[0] for n in (3, 2, 1, 0)]
-    assert all(s.values["lpips"] == 0.5 for s in found)
-    assert scores.gather() == []
+def test_a_score_says_of_what_it_is_and_holds_further_values() -> None:
+    (sr,), (hr,) = pictures(1)
+    pending = score_image(STANDARD, item(hr, 2, "y", "B"), sr[None], {"lpips": torch.tensor(0.5)})
+    psnr, ssim, rgb = score(sr, hr, 2)
+    values = {"psnr_y": psnr, "ssim_y": ssim, "psnr_rgb": rgb, "lpips": 0.5}
+    assert pending.finished("standard+tile64") == ImageScore("B", "y", 2, values, "standard+tile64")
 
 
 def test_means_are_per_benchmark_and_scale_and_the_same_in_any_order() -> None:

@@ -1,7 +1,6 @@
 """The table and the figure that lead the report, against the numbers that the runs were given."""
 
-import csv
-from collections.abc import Callable
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from igconv_sr.report.figures import Band, draw_bands, mark_of
 from igconv_sr.report.found_runs import read_runs
 from igconv_sr.report.overview import LESS, MORE, SAME
 from igconv_sr.report.sections import Builder
-from report_runs import IGCONV, SPCONV, config, write_bicubic, write_run
+from report_runs import IGCONV, SPCONV, config, edit_rows, write_bicubic, write_run
 
 IMAGES = "abcde"
 SHIFTS = {2: 0.5, 3: -0.5, 4: 0.0}
@@ -64,19 +63,6 @@ def leading(folder: Path) -> Section:
     return report.sections[0]
 
 
-def edit(folder: Path, change: Callable[[dict[str, str]], None]) -> None:
-    """Changes every row of the tables below a folder."""
-    for table in (*folder.glob("*/results.csv"), *folder.glob("*/results_per_image.csv")):
-        with table.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        for row in rows:
-            change(row)
-        with table.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-
-
 def test_the_table_is_laid_out_as_in_the_paper(overview: Section) -> None:
     longest, shorter = overview.tables
     assert "10 steps" in longest.title
@@ -99,6 +85,12 @@ def test_differences_are_marked_by_what_chance_can_do(overview: Section) -> None
     (sentence,) = overview.text[1:]
     assert "-0.50 to +0.50 dB against three SPConv models of as many steps each, with 83% of their" in sentence
     assert "of 3 comparisons 1 above, 1 below, 1 not told apart" in sentence
+
+
+def test_models_per_scale_with_other_numbers_of_seeds_say_so(overview: Section, tmp_path: Path) -> None:
+    assert [row[-1].text for row in overview.tables[0].rows] == ["–", "2", "2"]
+    shutil.rmtree(tmp_path / "sp3-10-1")
+    assert [row[-1].text for row in leading(tmp_path).tables[0].rows] == ["–", "1 to 2", "2"]
 
 
 def test_the_figure_counts_the_steps_of_all_models_together(overview: Section) -> None:
@@ -138,19 +130,19 @@ def test_an_arm_that_the_first_scale_lacks_is_in_the_legend() -> None:
 
 def test_pictures_of_another_program_are_not_called_bicubic(overview: Section, tmp_path: Path) -> None:
     write_bicubic(tmp_path / "pictures" / "HAT", scores((2, 3, 4), {}, 0, 100))
-    edit(tmp_path / "pictures", lambda row: row.update(model="HAT", checkpoint="/pictures"))
+    edit_rows(tmp_path / "pictures", lambda row: row.update(model="HAT", checkpoint="/pictures"))
     assert leading(tmp_path).tables == overview.tables
 
 
 def test_a_protocol_without_luma_has_no_table_of_luma(overview: Section, tmp_path: Path) -> None:
-    edit(tmp_path, lambda row: row.update(protocol="rgb", psnr_y="", ssim_y=""))
+    edit_rows(tmp_path, lambda row: row.update(protocol="rgb", psnr_y="", ssim_y=""))
     assert overview.tables
     report = Builder(read_runs([tmp_path]), crops=0).build()
     assert "overview" not in {section.anchor for section in report.sections}
 
 
 def test_names_of_figures_are_names_of_files_everywhere(overview: Section, tmp_path: Path) -> None:
-    edit(tmp_path, lambda row: row.update(benchmark="My set (a)"))
+    edit_rows(tmp_path, lambda row: row.update(benchmark="My set (a)"))
     (before,), (picture,) = overview.pictures, leading(tmp_path).pictures
     assert picture.name == before.name.replace("set5", "my-set-a")
 

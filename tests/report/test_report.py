@@ -25,7 +25,7 @@ from igconv_sr.runs.results import source, write_results
 from igconv_sr.super_resolver import SuperResolver
 from igconv_sr.weights.card import ModelCard
 from igconv_sr.weights.checkpoint import save_safetensors
-from report_runs import IGCONV, config, write_run
+from report_runs import IGCONV, config, edit_rows, write_run
 
 Command = Callable[..., tuple[str, str]]
 SCORES = {("Set5", 2): {"baby": (30.0, 0.9), "bird": (31.0, 0.9)}}
@@ -156,6 +156,8 @@ def test_cut_outs_show_what_the_models_make_of_the_image(tmp_path: Path) -> None
     for name, (net, card) in nets.items():
         evaluated.score(name, net, card)
     evaluated.score("bicubic", Bicubic())
+    evaluated.score("pictures", Bicubic())
+    edit_rows(tmp_path / "pictures", lambda row: row.update(model="HAT", checkpoint="/pictures/of/another/program"))
     report = Builder(read_runs([tmp_path]), crops=2).build()
     (section,) = (section for section in report.sections if section.anchor == "crops")
     assert [picture.name for picture in section.pictures] == ["crops-1-1", "crops-1-2"]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from igconv_sr.analysis.outputs import print_files, save_figure, write_table
+from igconv_sr.analysis.outputs import print_files, save_figure
 from igconv_sr.commands import flags
+from igconv_sr.runs.files import write_csv
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str]) -> None:
         names = [matching_layers(encoder, options.layers) for encoder in encoders]
     sides = [LayerFeatures(model.net, own, device) for model, own in zip(models, names, strict=True)]
     found = layer_similarity(sides[0], sides[-1], images, options.positions)
-    write_table(_rows(models, names, found, options.scale), CkaRow._fields, folder / "cka.csv")
+    write_csv(folder / "cka.csv", CkaRow._fields, _rows(models, names, found, options.scale))
     titles = [model.title for model in models]
     save_figure(_figure(found, titles[0], titles[-1]), folder / "cka.png")
     _print(models, names, found)

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from igconv_sr.analysis.outputs import print_files, save_figure, write_table
+from igconv_sr.analysis.outputs import print_files, save_figure
 from igconv_sr.commands import flags
 from igconv_sr.errors import InputError, did_you_mean
+from igconv_sr.runs.files import write_csv
 
 if TYPE_CHECKING:
     import argparse
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str]) -> None:
     table, rows = folder / "efficiency.csv", []
     for row in _measure(options, device):
         rows.append(row)
-        write_table(rows, EfficiencyRow._fields, table)  # what was measured so far outlasts an interruption
+        write_csv(table, EfficiencyRow._fields, rows)  # what was measured so far outlasts an interruption
     figure = folder / "efficiency.png"
     save_figure(_figure(rows, psnr), figure)
     _print(rows)

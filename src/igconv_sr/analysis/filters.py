@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from igconv_sr.analysis.outputs import print_files, save_figure, write_table
+from igconv_sr.analysis.outputs import print_files, save_figure
 from igconv_sr.commands import flags
 from igconv_sr.errors import InputError
+from igconv_sr.runs.files import write_csv
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,9 +70,9 @@ def main(arguments: Sequence[str]) -> None:
         raise InputError(f"{model.path}: {error}") from error
     spectra = [mean_spectrum(kernels) for kernels in found]
     channels = range(min(options.count, found[0].weights.shape[3]))
-    write_table(_weights(found, channels), WeightRow._fields, folder / "filters.csv")
-    write_table(_spectra(found, spectra), SpectrumRow._fields, folder / "spectra.csv")
-    write_table(_correlations(found, model.path), CorrelationRow._fields, folder / "correlation.csv")
+    write_csv(folder / "filters.csv", WeightRow._fields, _weights(found, channels))
+    write_csv(folder / "spectra.csv", SpectrumRow._fields, _spectra(found, spectra))
+    write_csv(folder / "correlation.csv", CorrelationRow._fields, _correlations(found, model.path))
     save_figure(filters_figure(found, channels, model.title), folder / "filters.png")
     save_figure(responses_figure(found, channels, model.title), folder / "responses.png")
     save_figure(spectra_figure(found, spectra, model.title), folder / "spectra.png")

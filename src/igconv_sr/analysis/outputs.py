@@ -1,22 +1,13 @@
-"""What an analysis writes: its tables, its figures."""
+"""What an analysis writes and prints in the end."""
 
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from igconv_sr.system.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-def write_table(rows: Iterable[NamedTuple], columns: Sequence[str], path: Path) -> None:
-    """Writes a CSV file: the fields of the rows under their names; None stays empty."""
-    from igconv_sr.system.files import replacing
-
-    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(rows)
 
 
 def save_figure(figure: "Figure", path: Path) -> None:
@@ -27,8 +18,6 @@ def save_figure(figure: "Figure", path: Path) -> None:
         path: Of the PNG.
     """
     import matplotlib as mpl
-
-    from igconv_sr.system.files import replacing
 
     # Text stays text in the PDF; without a date in it.
     with mpl.rc_context({"savefig.dpi": 160, "pdf.fonttype": 42}):

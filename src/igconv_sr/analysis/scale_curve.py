@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from igconv_sr.analysis.outputs import print_files, save_figure, write_table
+from igconv_sr.analysis.outputs import print_files, save_figure
 from igconv_sr.commands import flags
 from igconv_sr.errors import InputError
+from igconv_sr.runs.files import write_csv
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -87,7 +88,7 @@ def main(arguments: Sequence[str]) -> None:
         print(f"Evaluating {model.title} at {_listed(scales) or 'no scale'}", flush=True)
         rows += _curve(model.net, model, benchmarks, scales, trainer)
     table, figure = folder / "scale_curve.csv", folder / "scale_curve.png"
-    write_table(rows, CurveRow._fields, table)
+    write_csv(table, CurveRow._fields, rows)
     save_figure(_figure(rows), figure)
     _print(rows)
     for title, found in served.items():

@@ -1,6 +1,5 @@
 """The command: measures the topics asked for, prints and writes what it finds."""
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from igconv_sr.commands.launch import Launch
 from igconv_sr.errors import InputError
 from igconv_sr.evaluation.printed_tables import print_table
 from igconv_sr.measure.comparison import Comparison, Measurement, measure
+from igconv_sr.runs.files import write_csv
 from igconv_sr.system.console import say
 from igconv_sr.system.files import replacing
 
@@ -111,8 +111,7 @@ def _show(name: str, title: str, rows: Sequence[Mapping[str, str]], folder: Path
     """Writes ``NAME.csv`` and ``NAME.md``, and prints the table."""
     columns = list(rows[0])
     cells = [list(row.values()) for row in rows]
-    with replacing(folder / f"{name}.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([columns, *cells])
+    write_csv(folder / f"{name}.csv", columns, cells)
     lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *cells]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     with replacing(folder / f"{name}.md") as partial:

@@ -20,13 +20,14 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     folder = flags.output_folder("compare", options.output)
     # Not before the flags are known to be right: torch takes seconds.
-    from igconv_sr.compare.differences import differences, left_out, measures, pair_images, read_run, write_differences
+    from igconv_sr.compare.differences import Difference, differences, left_out, measures, pair_images, read_run
+    from igconv_sr.runs.files import write_csv
 
     a, b = read_run(options.run_a), read_run(options.run_b)
     pairs = pair_images(a, b)
     rows = differences(pairs, a.protocol)
     table = folder / "compare.csv"
-    write_differences(rows, table)
+    write_csv(table, Difference._fields, rows)
     _print(a, b, rows)
     for line in left_out(a, b):
         print(f"Left out: {line}")

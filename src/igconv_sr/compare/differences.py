@@ -1,6 +1,5 @@
 """Two runs image by image: mean differences with a paired bootstrap interval."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,16 +9,15 @@ import numpy.typing as npt
 from scipy.stats import bootstrap
 
 from igconv_sr.errors import InputError
+from igconv_sr.runs.files import Row
 from igconv_sr.runs.results import MEASURES, MORE_MEASURES, PER_IMAGE, read_results_per_image
-from igconv_sr.system.files import replacing
 
-Row = Mapping[str, str]
 ImageKey = tuple[str, float, str]
 """Benchmark, scale and image."""
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
-_NEEDED = ("benchmark", "image", "scale", "protocol", "model", "checkpoint", *MEASURES)
+_NEEDED = ("benchmark", "image", "scale", "protocol", "model", "upsampler", "checkpoint", *MEASURES)
 
 
 class RunTable(NamedTuple):
@@ -214,11 +212,3 @@ def interval(values: npt.NDArray[np.float64]) -> tuple[float, float] | tuple[Non
         rng=np.random.default_rng(0),
     ).confidence_interval
     return float(found.low), float(found.high)
-
-
-def write_differences(rows: Sequence[Difference], path: Path) -> None:
-    """Writes compare.csv."""
-    with replacing(path) as partial, partial.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(Difference._fields)
-        writer.writerows(rows)

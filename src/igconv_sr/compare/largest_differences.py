@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from igconv_sr.compare.differences import ImageKey, Pair, Row, RunTable
+from igconv_sr.compare.differences import ImageKey, Pair, RunTable
 from igconv_sr.data import Benchmark, BenchmarkImages, BenchmarkItem
 from igconv_sr.data.batches.named_degradation import check_recomputable
 from igconv_sr.errors import InputError
@@ -128,8 +128,7 @@ def read_image(key: ImageKey, hr_file: str, lr_file: str, protocol: Protocol) ->
 
 
 def _same(pair: Pair, column: str) -> str:
-    values: tuple[Row, Row] = (pair.a, pair.b)
-    first, second = (row.get(column, "") for row in values)
+    first, second = pair.a.get(column, ""), pair.b.get(column, "")
     if first != second:
         raise InputError(
             f"{column} of {pair.key[2]} is {first or 'empty'} in A and {second or 'empty'} in B; evaluate both on the "

@@ -12,7 +12,7 @@ from igconv_sr.data import Benchmark, BenchmarkImages, BenchmarkItem
 from igconv_sr.data.sources.walk import list_images
 from igconv_sr.errors import InputError
 from igconv_sr.evaluation.scoring import perceptual_values
-from igconv_sr.metrics import ImageScore, Protocol, ScoreCollector
+from igconv_sr.metrics import ImageScore, Protocol, score_image
 from igconv_sr.metrics.perceptual import PerceptualMetrics
 from igconv_sr.pictures.decoding import read_rgb
 from igconv_sr.system.console import say
@@ -131,13 +131,14 @@ def score_pictures(
     """
     images = BenchmarkImages(benchmarks, scales, lr_kernel=protocol.lr_kernel)
     pictures = FinishedPictures(folder, ((benchmark.name, name) for benchmark, _, name, _ in images.items))
-    collector = ScoreCollector(protocol)
+    scores = []
     for item in (images[index] for index in range(len(images))):
         sr = pictures(item)
-        collector.update(item, sr, perceptual_values(perceptual, protocol, item, sr))
+        more = perceptual_values(perceptual, protocol, item, sr)
+        scores.append(score_image(protocol, item, sr, more).finished(protocol.name))
     for notice in pictures.notices():
         say(notice)
-    return collector.take()
+    return scores
 
 
 def _picture(path: Path, root: Path) -> _Picture:

@@ -9,31 +9,32 @@ from rich.table import Table
 if TYPE_CHECKING:
     from igconv_sr.metrics import Score
 
-_HEADINGS = {
-    "psnr_y": ("PSNR Y", ".2f"),
-    "ssim_y": ("SSIM Y", ".4f"),
-    "psnr_rgb": ("PSNR RGB", ".2f"),
-    "ssim_rgb": ("SSIM RGB", ".4f"),
-    "lpips": ("LPIPS", ".4f"),
-    "dists": ("DISTS", ".4f"),
+MEASURE_NAMES = {
+    "psnr_y": "PSNR Y",
+    "ssim_y": "SSIM Y",
+    "psnr_rgb": "PSNR RGB",
+    "ssim_rgb": "SSIM RGB",
+    "lpips": "LPIPS",
+    "dists": "DISTS",
 }
+"""What headings call the columns of results."""
 
 
-def print_scores(name: str, protocol: str, scores: Sequence["Score"]) -> None:
+def print_scores(title: str, protocol: str, scores: Sequence["Score"]) -> None:
     """Prints the means per benchmark and scale of one model by one protocol.
 
     Args:
-        name: Of the model.
+        title: Name of the model.
         protocol: Its name with the marks that were asked for; rows by another one say so.
         scores: All hold the same values.
     """
-    measures = [measure for measure in _HEADINGS if measure in scores[0].values]
-    headings = [_HEADINGS[measure][0] for measure in measures]
+    formats = {name: ".2f" if name.startswith("psnr") else ".4f" for name in MEASURE_NAMES if name in scores[0].values}
     rows = [
-        [*_cell_names(score, protocol), *(format(score.values[measure], _HEADINGS[measure][1]) for measure in measures)]
+        [*_cell_names(score, protocol), *(format(score.values[name], form) for name, form in formats.items())]
         for score in scores
     ]
-    print_table(f"{name}, protocol {protocol}", ["benchmark", "images", "scale", *headings], rows)
+    headings = ["benchmark", "images", "scale", *(MEASURE_NAMES[name] for name in formats)]
+    print_table(f"{title}, protocol {protocol}", headings, rows)
 
 
 def print_gains(name: str, protocol: str, scores: Sequence["Score"], bicubic: Sequence["Score"]) -> None:

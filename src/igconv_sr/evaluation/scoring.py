@@ -1,21 +1,22 @@
 """Scores of images, computed tile by tile where memory runs out, all of a cell and of all ranks in one way."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import torch.distributed as dist
 from torch import Tensor
 
 from igconv_sr.data import BenchmarkItem
 from igconv_sr.inference.settings import Inference, within_memory
-from igconv_sr.metrics import ImageScore, Protocol, ScoreCollector
+from igconv_sr.metrics import ImageScore, PendingScore, Protocol, score_image
 from igconv_sr.metrics.perceptual import PerceptualMetrics
-from igconv_sr.metrics.scores import gather_objects, in_order
 from igconv_sr.super_resolver import SuperResolver
 from igconv_sr.system.console import say
 
 Cell = tuple[str, float] | None
 """A benchmark and a scale, or None for all images of a validation, over whose scales a mean is taken."""
 
+T = TypeVar("T")
 MoreValues = Callable[[BenchmarkItem, Tensor], Mapping[str, Tensor]]
 
 
@@ -57,7 +58,7 @@ class Scoring:
         self._cell_of, self._more = cell_of, more
         self._ways: dict[Cell, Way] = {}
         self._told: dict[Cell, Way] = {}
-        self._scored: list[tuple[ScoreCollector, str]] = []
+        self._scored: list[tuple[PendingScore, str]] = []
 
     def way(self, benchmark: str, scale: float) -> Inference:
         """How images of a benchmark are computed at a scale."""
@@ -76,22 +77,20 @@ class Scoring:
         """
         self._scored.append(self._score(net, item))
 
-    def _score(self, net: SuperResolver, item: BenchmarkItem) -> tuple[ScoreCollector, str]:
+    def _score(self, net: SuperResolver, item: BenchmarkItem) -> tuple[PendingScore, str]:
         asked = self.way(item.benchmark, item.scale)
-        collector, used = within_memory(lambda way: self._collect(net, item, way), asked, item.lr_size, item.title)
+        score, used = within_memory(lambda way: self._collect(net, item, way), asked, item.lr_size, item.title)
         if used != asked:
             self._ways[self._cell_of(item.benchmark, item.scale)] = Way(used, item.title)
-        return collector, self._name + used.marks
+        return score, self._name + used.marks
 
-    def _collect(self, net: SuperResolver, item: BenchmarkItem, way: Inference) -> ScoreCollector:
+    def _collect(self, net: SuperResolver, item: BenchmarkItem, way: Inference) -> PendingScore:
         sr = way.wrap(net)(item.lr / 255, item.scale)
         more = self._more(item, sr)
         if way != self.inference:
             # Double precision of the whole image may be what does not fit.
             sr, item = sr.cpu(), item._replace(lr=item.lr.cpu(), hr=item.hr.cpu())
-        collector = ScoreCollector(self.protocol)
-        collector.update(item, sr, more)
-        return collector
+        return score_image(self.protocol, item, sr, more)
 
     def gather(self, net: SuperResolver, read: Callable[[int], BenchmarkItem]) -> list[ImageScore]:
         """The scores of all ranks, on every rank, sorted by benchmark, scale and image.
@@ -103,17 +102,17 @@ class Scoring:
             read: Gives this rank's image of a number, in the order in which they were scored, on the model's device.
         """
         scored, self._scored = self._scored, []
-        own = [_finished(*one) for one in scored]
+        own = [score.finished(protocol) for score, protocol in scored]
         while True:
-            parts = gather_objects((own, self._ways))
+            parts = _gathered((own, self._ways))
             self._adopt([ways for _, ways in parts])
             if not any(self._is_stale(score) for scores, _ in parts for score in scores):
                 self._tell()
-                return in_order(score for scores, _ in parts for score in scores)
-            own = [
-                _finished(*self._score(net, read(number))) if self._is_stale(score) else score
-                for number, score in enumerate(own)
-            ]
+                return sorted((score for scores, _ in parts for score in scores), key=lambda score: score.place)
+            for number, score in enumerate(own):
+                if self._is_stale(score):
+                    again, protocol = self._score(net, read(number))
+                    own[number] = again.finished(protocol)
 
     def _is_stale(self, score: ImageScore) -> bool:
         return score.protocol != self._name + self.way(score.benchmark, score.scale).marks
@@ -147,9 +146,13 @@ def perceptual_values(
     return values
 
 
-def _finished(collector: ScoreCollector, protocol: str) -> ImageScore:
-    (score,) = collector.take()
-    return score._replace(protocol=protocol)
+def _gathered(own: T) -> list[T]:
+    """What each rank gives, by rank, on every rank; all must call it."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return [own]
+    parts: list[T] = [own for _ in range(dist.get_world_size())]
+    dist.all_gather_object(parts, own)
+    return parts
 
 
 def _tile(way: Way) -> int:

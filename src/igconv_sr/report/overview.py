@@ -73,11 +73,10 @@ def _table(
     places = [_ranks(members, column) for column in columns]
     for number, family in enumerate(members):
         cells = [_cell(family, column, places[i][number], deltas) for i, column in enumerate(columns)]
-        seeds = max(len(scored.seeds) for _, scored in scored_rows(family))
+        counts = {len(scored.seeds) for _, scored in scored_rows(family)}
+        seeds = " to ".join(map(str, sorted({min(counts), max(counts)})))
         arm = arm_name(family)
-        body.append(
-            [TableCell(arm, mark=marks.get(arm)), *cells, TableCell(f"{family.params:,}"), TableCell(str(seeds))]
-        )
+        body.append([TableCell(arm, mark=marks.get(arm)), *cells, TableCell(f"{family.params:,}"), TableCell(seeds)])
     return Table(title, headings, body, NOTE)
 
 

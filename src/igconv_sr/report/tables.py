@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from igconv_sr.compare.differences import Difference
+from igconv_sr.evaluation.printed_tables import MEASURE_NAMES
 from igconv_sr.report.deltas import Delta
 from igconv_sr.report.document import Heading, Table, TableCell
 from igconv_sr.report.published import Match
@@ -20,14 +21,6 @@ from igconv_sr.report.seed_means import (
 )
 from igconv_sr.report.variants import Labels, Variant, scales_in_words
 
-MEASURE_NAMES = {
-    "psnr_y": "PSNR Y",
-    "ssim_y": "SSIM Y",
-    "psnr_rgb": "PSNR RGB",
-    "ssim_rgb": "SSIM RGB",
-    "lpips": "LPIPS",
-    "dists": "DISTS",
-}
 PUBLISHED = ("psnr_y", "ssim_y")
 _MOST_IN_ONE = 1
 """Benchmarks beside each other with both measures."""

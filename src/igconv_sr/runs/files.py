@@ -1,16 +1,19 @@
-"""Reads the files of runs; a damaged one is named with its line, by one sentence whoever reads it."""
+"""Reads the files of runs and writes their tables; a damaged one is named with its line, by one sentence whoever reads
+it.
+"""
 
 import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
 from igconv_sr.errors import InputError
+from igconv_sr.system.files import replacing
 
 Row = Mapping[str, str]
 
@@ -27,6 +30,14 @@ class Line(NamedTuple):
 
     number: int
     row: Row
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
+    """Writes a table, whole or not at all; None stays empty."""
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)
 
 
 def read_csv(path: Path, needed: Sequence[str], numbers: Sequence[str], optional: Sequence[str] = ()) -> list[Line]:

@@ -1,8 +1,7 @@
 """``results.csv`` and ``results_per_image.csv``: every training and evaluation writes them, and they are read here."""
 
-import csv
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -10,8 +9,7 @@ from pathlib import Path
 from igconv_sr.data import Benchmark
 from igconv_sr.errors import InputError
 from igconv_sr.metrics import ImageScore, Score, mean_scores
-from igconv_sr.runs.files import Line, read_csv
-from igconv_sr.system.files import replacing
+from igconv_sr.runs.files import Line, read_csv, write_csv
 from igconv_sr.weights.card import AVERAGE, ModelCard
 
 FILE_NAME = "results.csv"
@@ -130,9 +128,11 @@ def write_results(images: Sequence[ImageScore], made_by: Source, benchmarks: Seq
     measured = {name for image in images for name in image.values}
     more = [name for name in MORE_MEASURES if name in measured]
     perceptual = [name for name in more if name not in IMAGE_START]
-    _write(folder / PER_IMAGE, (*IMAGE_START, *perceptual, *IMAGE_END, *last), rows)
+    columns = (*IMAGE_START, *perceptual, *IMAGE_END, *last)
+    write_csv(folder / PER_IMAGE, columns, ([row.get(name) for name in columns] for row in rows))
     means = [{**model, **_measured(score), "images": score.images} for score in mean_scores(images)]
-    _write(folder / FILE_NAME, (*COLUMNS, *more, *last), means)
+    columns = (*COLUMNS, *more, *last)
+    write_csv(folder / FILE_NAME, columns, ([row.get(name) for name in columns] for row in means))
 
 
 def read_results(path: Path, needed: Sequence[str] = COLUMNS) -> list[Line]:
@@ -167,13 +167,6 @@ def _absolute(path: Path | None) -> str:
 
 def _measured(score: ImageScore | Score) -> dict[str, object]:
     return {"benchmark": score.benchmark, "scale": score.scale, "protocol": score.protocol, **score.values}
-
-
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    with replacing(path) as partial, partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 @cache

@@ -21,7 +21,7 @@ def save_configuration(config: DictConfig, folder: Path) -> None:
         folder: Of the run.
     """
     with replacing(folder / "config.yaml") as partial:
-        partial.write_text(OmegaConf.to_yaml(config, resolve=True))
+        partial.write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
     if HydraConfig.initialized():  # not where the training is called from Python
         with replacing(folder / OVERRIDES) as partial:
             partial.write_text(yaml.safe_dump(list(HydraConfig.get().overrides.task), allow_unicode=True))
