@@ -2,6 +2,8 @@
 
 import http.client
 import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -35,6 +37,25 @@ def test_it_says_where_it_is_and_ends_amid_its_work(tmp_path: Path) -> None:
         out, err = process.communicate(timeout=60)
         assert isinstance(answer.exception(timeout=60), ConnectionError)
     assert (process.returncode, out, err) == (0, "Ended\n", "")
+
+
+def test_it_ends_well_amid_code_that_is_made_on_the_way() -> None:
+    """Python remembers a KeyboardInterrupt that passes through ``exec``, as in imports of torch, and exits with 130."""
+    code = """
+import signal, torch
+from igconv_sr.demo.demo import serve
+from igconv_sr.demo.server import DemoServer, Facts
+from igconv_sr.demo.studio import Studio
+from igconv_sr.network import Bicubic
+
+class Importing(Studio):
+    def work(self):
+        exec("signal.raise_signal(signal.SIGTERM)")
+
+serve(DemoServer(0, Facts("", "", [], 0, ""), Importing(Bicubic(), torch.device("cpu"))))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.splitlines()[1:], done.stderr) == (0, ["Ended"], "")
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import argparse
 import signal
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from igconv_sr.commands.flags import FlagParser
 from igconv_sr.weights.packaged import default_weights, find_weights
@@ -45,17 +45,26 @@ def main(arguments: Sequence[str]) -> None:
         device=device.type,
     )
     with DemoServer(options.port, facts, Studio(net, device)) as server:
-        _serve(server)
+        serve(server)
 
 
-def _serve(server: "DemoServer") -> None:
+class _Ending(BaseException):
+    """Ctrl-C or SIGTERM. Of a KeyboardInterrupt Python may exit with 130 even where it is caught."""
+
+
+def _end(_number: int, _frame: object) -> NoReturn:
+    raise _Ending
+
+
+def serve(server: "DemoServer") -> None:
+    """Serves until Ctrl-C or SIGTERM."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, _end)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(f"Open {server.address} in a browser on this machine; Ctrl-C ends it", flush=True)
     try:
+        print(f"Open {server.address} in a browser on this machine; Ctrl-C ends it", flush=True)
         server.studio.work()
-    except KeyboardInterrupt:
+    except _Ending:
         server.shutdown()
     print("Ended")
 

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
 from igconv_sr.errors import InputError
+from igconv_sr.pictures import IMAGE_SUFFIXES
 
 LARGEST_GAIN = 10
 """Images hardly shrink in an archive: one that unpacks to more than so many times its size is no set of images."""
@@ -44,17 +45,16 @@ class Unpacking:
         archive: The file.
         folders: Folder to fill -> folder within the archive, at any depth; "" stands for the whole archive.
         into: Where the folders are made.
-        suffixes: Of the files that are taken, in lower case with their dot; hidden files are not.
     """
 
-    def __init__(self, archive: Path, folders: Mapping[str, str], into: Path, suffixes: tuple[str, ...]) -> None:
-        self.archive, self.into, self.suffixes = archive, into, suffixes
+    def __init__(self, archive: Path, folders: Mapping[str, str], into: Path) -> None:
+        self.archive, self.into = archive, into
         self.folders = {folder: PurePosixPath(inside).parts for folder, inside in folders.items()}
         self.left = LARGEST_GAIN * archive.stat().st_size
         self.taken: set[Path] = set()
 
     def place(self, name: str, size: int) -> Path | None:
-        """The place of a member below the root; None if it is none of the images.
+        """The place of a member below the root; None if it is none of the images, or hidden.
 
         Raises:
             InputError: If its path leads out of the folder, there are two of it, or the archive unpacks to too much.
@@ -63,7 +63,7 @@ class Unpacking:
         if ".." in parts or (parts and (parts[0].startswith("/") or parts[0].endswith(":"))):
             raise self.refusal(f"holds {name!r}, a path that leads out of its folder")
         below = self._below(parts)
-        if below is None or not below.name.lower().endswith(self.suffixes) or below.name.startswith("."):
+        if below is None or not below.name.lower().endswith(IMAGE_SUFFIXES) or below.name.startswith("."):
             return None
         path = self.into / below
         if path in self.taken:
@@ -86,23 +86,19 @@ class Unpacking:
         return InputError(f"{self.archive} {what}: nothing of it is kept; get the archive from its publisher")
 
 
-def unpack(archive: Path, folders: Mapping[str, str], into: Path, suffixes: tuple[str, ...]) -> int:
+def unpack(archive: Path, folders: Mapping[str, str], into: Path) -> None:
     """Unpacks the images of a zip or tar archive, of whatever compression, with the dates they have in it.
 
     Args:
         archive: The file.
         folders: Folder to fill, below ``into`` -> folder within the archive, at any depth; "" is the whole archive.
         into: An empty or new folder; if this raises, the caller removes it.
-        suffixes: Of the files that are taken, in lower case with their dot.
-
-    Returns:
-        Number of images.
 
     Raises:
         InputError: If the archive is damaged, of another kind, holds links or paths that lead out of it, or unpacks to
             far more than its size.
     """
-    unpacking = Unpacking(archive, folders, into, suffixes)
+    unpacking = Unpacking(archive, folders, into)
     try:
         if _head(archive).startswith(b"PK"):
             _unpack_zip(unpacking)
@@ -116,7 +112,6 @@ def unpack(archive: Path, folders: Mapping[str, str], into: Path, suffixes: tupl
         raise InputError(
             f"{archive} is damaged, or neither zip nor tar ({error or type(error).__name__}); get it again"
         ) from error
-    return len(unpacking.taken)
 
 
 def _unpack_zip(unpacking: Unpacking) -> None:

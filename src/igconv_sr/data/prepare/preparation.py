@@ -20,7 +20,6 @@ from igconv_sr.data.prepare.catalogue import Archive, Folder
 from igconv_sr.data.prepare.download import download, mismatch
 from igconv_sr.data.sources.walk import list_images
 from igconv_sr.errors import InputError
-from igconv_sr.pictures import IMAGE_SUFFIXES
 from igconv_sr.system.lock import alone
 
 WORK = ".prepare"
@@ -136,7 +135,7 @@ class Preparation:
         unpacking.mkdir()
         print(f"Unpacking {name}", flush=True)
         try:
-            unpack(archive, folders, unpacking, IMAGE_SUFFIXES)
+            unpack(archive, folders, unpacking)
         except BaseException as error:
             shutil.rmtree(unpacking)
             if ours and isinstance(error, InputError):
