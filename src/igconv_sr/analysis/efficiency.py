@@ -90,7 +90,10 @@ def _measure(options: "argparse.Namespace", device: "torch.device") -> Iterator[
     from igconv_sr.measure.folded_cost import lr_size, measure_cost
     from igconv_sr.runs.results import current_commit
 
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    name = device.type
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # the one that is waited for when time is taken
+        name = torch.cuda.get_device_name(device)
     for model, upsampler, net in _models(options):
         for scale in options.scales:
             print(f"Measuring {model} + {upsampler} at ×{scale}", flush=True)

@@ -75,5 +75,5 @@ def bytes_per_pixel(run: Callable[[Tensor, int | float], Tensor], scale: Fractio
         device: Where it computes.
     """
     lr = torch.rand(1, 3, _PROBE, _PROBE, device=device)
-    peak = peak_bytes(lambda: run(lr, network_scale(scale)), on_gpu=device.type == "cuda")
+    peak = peak_bytes(lambda: run(lr, network_scale(scale)), device)
     return _BESIDE * peak / _PROBE**2

@@ -75,7 +75,7 @@ def measure_cost(net: SRNet, scale: int, size: tuple[int, int], device: torch.de
 
     first: list[float] = []
     try:
-        peak = peak_bytes(lambda: first.append(elapsed(run)), on_gpu=device.type == "cuda")
+        peak = peak_bytes(lambda: first.append(elapsed(run)), device)
         # On a CPU a first pass of seconds took 0 to 18 % longer than later ones; a GPU's first pass never counts.
         times = first if device.type == "cpu" and first[0] > seconds else time_passes(run, seconds - first[0])
     except torch.OutOfMemoryError:

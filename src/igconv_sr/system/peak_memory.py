@@ -6,7 +6,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 
-def peak_bytes(call: Callable[[], object], on_gpu: bool | None = None) -> int:
+def peak_bytes(call: Callable[[], object], device: torch.device | None = None) -> int:
     """The most memory that a call held at once beyond what was held before it, in bytes.
 
     On a GPU that is ``torch.cuda.max_memory_allocated``. On the CPU it is the running sum of every allocation and
@@ -15,13 +15,13 @@ def peak_bytes(call: Callable[[], object], on_gpu: bool | None = None) -> int:
 
     Args:
         call: Is called once.
-        on_gpu: Whose memory to look at; by default that of the GPU where there is one.
+        device: Whose memory to look at; by default that of the GPU where there is one.
     """
-    if torch.cuda.is_available() if on_gpu is None else on_gpu:
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
+    if torch.cuda.is_available() if device is None else device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
         call()
-        return torch.cuda.max_memory_allocated() - before
+        return torch.cuda.max_memory_allocated(device) - before
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as recorded:
         call()
     assert recorded.profiler is not None

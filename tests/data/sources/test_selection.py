@@ -106,6 +106,15 @@ def test_folder_leaves_lr_images_validation_and_benchmarks_out(tmp_path: Path) -
     assert found.notices == ["Notice: not trained on: Set5, for benchmarks; give its own folder to do so"]
 
 
+def test_validation_images_that_others_replace_are_not_left_out_silently(tmp_path: Path) -> None:
+    root = touch(tmp_path / "root", *numbered("train", 1, 3), "valid/x.png")
+    touch(tmp_path, "mine/y.png")
+    found = select_folder(root, tmp_path / "mine")
+    assert [path.name for path in found.valid] == ["y.png"]
+    assert found.notices == [f"Notice: not used: {root / 'valid'}, for validation; data.valid_folder is used instead"]
+    assert not select_folder(root, root / "valid").notices
+
+
 def test_images_beside_a_folder_of_hr_images_are_not_left_out_silently(tmp_path: Path) -> None:
     found = select_folder(touch(tmp_path, "HR/a.png", "HR/b.png", "preview.png"))
     assert len(found.train) + len(found.valid) == 2

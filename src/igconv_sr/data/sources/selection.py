@@ -181,7 +181,7 @@ def select_folder(root: Path, valid_root: Path | None = None) -> Selection:
         if train[0].is_absolute() != valid[0].is_absolute():  # those of an HR folder are; a million others need not be
             train, validated_on = [path.absolute() for path in train], {path.absolute() for path in valid}
         train = [path for path in train if path not in validated_on]
-    notices = [*_left_out(sets, train_sets), *left_out.notices(), *of_valid.notices()]
+    notices = [*_left_out(sets, train_sets, valid_sets), *left_out.notices(), *of_valid.notices()]
     if not valid_sets:
         return _hold_out(train, root, notices, train_sets or sets)
     if not train:
@@ -192,7 +192,7 @@ def select_folder(root: Path, valid_root: Path | None = None) -> Selection:
 
 def _shards(shards: list[Path], root: Path, valid_root: Path | None) -> Selection:
     if valid_root is None:
-        raise InputError(f"{root} holds shards; give validation images with data.valid_folder=…")
+        raise InputError(f"{root} holds shards, which data=folder takes with validation images in data.valid_folder=…")
     left_out, of_valid = LeftOut(str(root)), LeftOut(str(valid_root))
     for path in sorted({*root.iterdir()} - {*shards, root / LIST_NAME}):
         left_out.add(Kind.LOOSE, path.name)
@@ -204,10 +204,14 @@ def _valid_name(found: ImageSet) -> str | None:
     return f"{found.known.title}_valid" if found.known is not None else None
 
 
-def _left_out(sets: Sequence[ImageSet], train_sets: Sequence[ImageSet]) -> list[str]:
+def _left_out(sets: Sequence[ImageSet], train_sets: Sequence[ImageSet], valid_sets: Sequence[ImageSet]) -> list[str]:
     notices = []
     if names := sorted({each.name for each in sets if each.split in ("test", "benchmark")} if train_sets else []):
         notices.append(f"Notice: not trained on: {', '.join(names)}, for benchmarks; give its own folder to do so")
+    used = {each.folder.absolute() for each in valid_sets}
+    unused = [each for each in sets if each.split == "valid" and each.folder.absolute() not in used]
+    if names := sorted(str(each.folder) for each in unused if train_sets and used):
+        notices.append(f"Notice: not used: {', '.join(names)}, for validation; data.valid_folder is used instead")
     for each in sets:
         if each.unused_hr:
             folders = ", ".join(str(folder) for folder in each.unused_hr)
