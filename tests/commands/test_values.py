@@ -38,6 +38,25 @@ def test_a_value_of_the_wrong_type_is_refused(key: str) -> None:
         check_values(composed(f"{key}=[[]]"))
 
 
+@pytest.mark.parametrize(
+    ("typed", "taken"),
+    [
+        ("upsampler.fgrep=no", False),
+        ("upsampler.igsample=0", False),
+        ("model.num_block=2.0", 2),
+        ("optim.optimizer.lr='1e-3'", 1e-3),
+        ("data.name=2026", "2026"),
+        ("loss.l1=1", 1),
+        ("trainer.devices='2'", "2"),
+    ],
+)
+def test_a_value_becomes_what_is_declared(typed: str, taken: object) -> None:
+    config = composed("data=folder", "data.root=/x", typed)
+    check_values(config)
+    value = OmegaConf.select(config, typed.partition("=")[0])
+    assert (value, type(value)) == (taken, type(taken))
+
+
 class Odd:
     """Declares what no type is, as others' code does."""
 

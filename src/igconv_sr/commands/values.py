@@ -18,6 +18,7 @@ _FURTHER = "**"
 
 _SIZES = re.compile(r"(model|upsampler)\..+")
 _NEVER_NEGATIVE = re.compile(r"(data|loss|optim\.scheduler)\..+|trainer\.(?!devices$).+")
+_PLAIN = (bool, int, float, str)
 _LARGEST_SIZE = 2**16
 """The largest whole number there: widths, counts of blocks and the like."""
 
@@ -49,7 +50,8 @@ def check_own_keys(command: str, config: DictConfig) -> None:
 def check_values(config: DictConfig) -> None:
     """Compares values with the types that the constructors of a configuration declare.
 
-    Numbers become text where text is declared, such as the name of a run.
+    What is written in another type becomes the declared one: ``no`` is false, 2.0 blocks are 2, and a run may be called
+    2026.
 
     Args:
         config: Composed; changed in place.
@@ -58,34 +60,33 @@ def check_values(config: DictConfig) -> None:
         InputError: If a constructor could not take one.
     """
     for key, value, declared in _declared(OmegaConf.to_container(config, resolve=True, throw_on_missing=False)):
-        _check(key, value, declared)
+        typed = _check(key, value, declared)
+        is_other = type(typed) is not type(value) and not (isinstance(value, int) and type(typed) is float)
+        if is_other and isinstance(value, _PLAIN) and isinstance(typed, _PLAIN):
+            OmegaConf.update(config, key, typed, force_add=True)
+            value = typed
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if is_number and not math.isfinite(value):
             raise InputError(f"{key}={value}: must be a finite number")
         if is_number and value < 0 and _NEVER_NEGATIVE.fullmatch(key):
             raise InputError(f"{key}={value}: must not be negative")
-        if is_number and not _takes_numbers(declared):
-            OmegaConf.update(config, key, str(value), force_add=True)
         if _SIZES.fullmatch(key):
             for size in value if isinstance(value, list) else [value]:
                 if isinstance(size, int) and not isinstance(size, bool) and not 1 <= size <= _LARGEST_SIZE:
                     raise InputError(f"{key}={_as_typed(value)}: must be from 1 to {_LARGEST_SIZE}")
 
 
-def _takes_numbers(declared: Any) -> bool:
-    return declared not in (str, str | None)
-
-
-def _check(key: str, value: Any, declared: Any) -> None:
+def _check(key: str, value: Any, declared: Any) -> Any:
+    """The value as the declared type takes it."""
     from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
     lenient = ConfigDict(arbitrary_types_allowed=True, coerce_numbers_to_str=True)
     try:
         adapter = TypeAdapter(declared, config=None if _has_own_config(declared) else lenient)
         # Python takes true and false for numbers.
-        adapter.validate_python(value, strict=True if isinstance(value, bool) else None)
+        return adapter.validate_python(value, strict=True if isinstance(value, bool) else None)
     except PydanticUserError:
-        return  # declared by something that is no type, such as callable
+        return value  # declared by something that is no type, such as callable
     except ValidationError as error:
         # Of a union every part complains; the longest complaint lists most of what is possible.
         found = error.errors()

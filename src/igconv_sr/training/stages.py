@@ -1,6 +1,7 @@
 """A training in stages: each is a training of its own that starts from the weights of the one before."""
 
 import re
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -62,9 +63,10 @@ def _train(overrides: Sequence[str], folder: Path, weights: Path | None, run: Pa
         own.append(f"weights={quoted(str(weights))}")
     with TrainingProcess([*_merged(overrides), *own]) as training:
         status = training.wait()
+    if training.received:
+        status = status or 128 + training.received  # one that was about to end does not start the next
+        say(f"All stages continue with: make train ckpt_path=last {shlex.quote(f'paths.output_dir={run}')}")
     if status:
-        if training.received:
-            say(f"All stages continue with: make train ckpt_path=last paths.output_dir={run}")
         raise SystemExit(status if status > 0 else 128 - status)
 
 

@@ -123,6 +123,11 @@ def _train(config: DictConfig, folder: Path, kept: KeptConfiguration) -> None:
     except NonFiniteError as error:
         where = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint had been written yet"
         raise NonFiniteError(f"{error}; {where}") from error
+    if not last.is_file():
+        raise InputError(
+            "no step was made, so that there is nothing to score: trainer.max_time is used up, or one of callbacks "
+            "ended the training before its first step"
+        )
     kept.keep(trainer)  # where a checkpoint of the last step left no step to train
     _finish(trainer, benchmarks, data.scales, further_scales, last, inference)
 

@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from igconv_sr.runs.logged_names import VALID_MEAN, valid_score
-from igconv_sr.weights.checkpoint import write_checkpoint
+from igconv_sr.weights.checkpoint import unpickle, write_checkpoint
 
 LAST = "last"
 
@@ -21,7 +21,7 @@ def checkpoints(folder: Path, scales: Sequence[float], every_n_steps: int) -> li
         scales: Scales of the training.
         every_n_steps: Optimiser steps between two writings of ``last``.
     """
-    last = ModelCheckpoint(
+    last = _Checkpoint(
         folder,
         LAST,
         every_n_train_steps=every_n_steps,
@@ -31,7 +31,7 @@ def checkpoints(folder: Path, scales: Sequence[float], every_n_steps: int) -> li
     )
     monitors = {f"x{scale:g}": valid_score("psnr_y", scale) for scale in scales} | {"mean": VALID_MEAN}
     best = [
-        ModelCheckpoint(
+        _Checkpoint(
             folder,
             f"best_{name}",
             monitor=monitored,
@@ -43,6 +43,30 @@ def checkpoints(folder: Path, scales: Sequence[float], every_n_steps: int) -> li
         for name, monitored in monitors.items()
     ]
     return [last, *best]
+
+
+class _Checkpoint(ModelCheckpoint):
+    """Goes by the best file that lies in its folder, also where the folder was moved.
+
+    What a checkpoint to continue from says of the best one may be older: it is written before a validation.
+    """
+
+    @property
+    def state_key(self) -> str:
+        """That of its base, which older checkpoints hold."""
+        return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Knows the best so far; in another folder than that of the checkpoint there is none yet."""
+        file = Path(self.dirpath or "", f"{self.filename}.ckpt")
+        known = {**state_dict, "dirpath": self.dirpath}
+        if self.monitor is None:
+            super().load_state_dict(known)
+        elif file.is_file():
+            score = unpickle(file)["callbacks"][self.state_key]["best_model_score"]
+            path = str(file)
+            best = {"best_model_path": path, "best_model_score": score, "best_k_models": {path: score}}
+            super().load_state_dict({**known, **best, "kth_best_model_path": path, "kth_value": score})
 
 
 class WholeCheckpoints(TorchCheckpointIO):

@@ -1,10 +1,10 @@
 """Saves when a training ends: at its last step, or after the step in progress on Ctrl-C, SIGTERM or SIGUSR1."""
 
+import shlex
 import signal
-from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -18,9 +18,9 @@ FINISH = signal.SIGUSR1
 class GracefulStop(Callback):
     """Saves at the last step; on the first signal finishes the step, saves and exits with 128 + the signal's number.
 
-    All ranks stop at the same step, whichever of them got the signal. A second signal ends at once. After the last
-    step it would be too late to save: Lightning then replaces the raw weights by their moving average.
-    SIGUSR1 makes the step in progress the last one.
+    All ranks stop at the same step, whichever of them got the signal or has a callback that ends the training. A second
+    signal ends at once. After the last step it would be too late to save: Lightning then replaces the raw weights by
+    their moving average. SIGUSR1 makes the step in progress the last one.
 
     Args:
         checkpoint: Where to save.
@@ -30,13 +30,23 @@ class GracefulStop(Callback):
         self.checkpoint = checkpoint
         self.received = 0
         self._saved = -1
+        self._asked = False
         self._previous: dict[signal.Signals, Any] = {}
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes the signals over from Lightning, whose exit status would be 0."""
-        # On a cluster SIGUSR1 is Lightning's, which queues the training again.
-        own = (*_STOP, FINISH) if signal.getsignal(FINISH) in (signal.SIG_DFL, signal.SIG_IGN) else _STOP
-        self._previous = {number: signal.signal(number, self._receive) for number in own}
+        self._take_over()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Exits where a signal came before the first step.
+
+        Raises:
+            SystemExit: As :meth:`on_train_batch_end`.
+        """
+        self._take_over()  # a continued training is not checked before
+        if _any_rank(trainer, self.received in _STOP or trainer.received_sigterm):
+            say("\nStopped before a step was made")
+            self._exit()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -46,49 +56,75 @@ class GracefulStop(Callback):
         Raises:
             SystemExit: With 130 for Ctrl-C, 143 for SIGTERM.
         """
+        self._asked = self._asked or trainer.should_stop
         if (batch_idx + 1) % trainer.accumulate_grad_batches:
+            trainer.should_stop = False  # before the step is whole there is nothing to save
             return
-        any_rank = partial(trainer.strategy.reduce_boolean_decision, all=False)
-        if trainer.global_step == trainer.max_steps or trainer.should_stop:
-            self._save(trainer)
-            trainer.should_stop = True  # has Lightning validate at the last step too
-        elif any_rank(bool(self.received)):
-            self._save(trainer)
-            if any_rank(self.received in _STOP):
-                self._exit(trainer.global_step)
+        is_last = self._asked or trainer.global_step == trainer.max_steps
+        if not _any_rank(trainer, is_last or bool(self.received)):
+            return
+        self._save(trainer)
+        if not _any_rank(trainer, is_last):
+            if _any_rank(trainer, self.received in _STOP):
+                self._say_how_to_continue(trainer)
+                self._exit()
             say(f"\nFinishes at step {trainer.global_step} of {trainer.max_steps}, as asked")
-            trainer.should_stop = True
+        trainer.should_stop = True  # has Lightning validate at the last step too
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Saves where another callback ends the training by what a validation gave."""
+        if trainer.sanity_checking:
+            return
+        trainer.should_stop = _any_rank(trainer, trainer.should_stop)
         if trainer.should_stop and trainer.global_step != self._saved:
             self._save(trainer)
 
-    def _save(self, trainer: Trainer) -> None:
-        trainer.save_checkpoint(self.checkpoint)
-        self._saved = trainer.global_step
-
-    def _exit(self, step: int) -> None:
-        again = f"make train ckpt_path=last paths.output_dir={self.checkpoint.parents[1]}"
-        say(
-            f"\nStopped at step {step}. Continue with: {again}\n"
-            f"Or write the results of this step:  {again} trainer.max_steps={step}"
-        )
-        raise SystemExit(128 + (self.received if self.received in _STOP else signal.SIGTERM))
-
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Gives the signals back; a repeated request to finish is being met already."""
+        """Gives the signals back; a repeated request to finish is being met already.
+
+        Raises:
+            SystemExit: As :meth:`on_train_batch_end`, where a signal came in the last validation.
+        """
         self._restore(but=FINISH)
+        if _any_rank(trainer, self.received in _STOP):
+            self._say_how_to_continue(trainer)
+            self._exit()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Gives the signals back."""
         self._restore()
 
+    def _save(self, trainer: Trainer) -> None:
+        trainer.save_checkpoint(self.checkpoint)
+        self._saved = trainer.global_step
+
+    def _say_how_to_continue(self, trainer: Trainer) -> None:
+        step, folder = trainer.global_step, self.checkpoint.parents[1]
+        again = f"make train ckpt_path=last {shlex.quote(f'paths.output_dir={folder}')}"
+        say(f"\nStopped at step {step}. Continue with: {again}")
+        if step < trainer.max_steps:
+            say(f"Or write the results of this step:  {again} trainer.max_steps={step}")
+
+    def _exit(self) -> NoReturn:
+        raise SystemExit(128 + (self.received if self.received in _STOP else signal.SIGTERM))
+
+    def _take_over(self) -> None:
+        if not self._previous:
+            # On a cluster SIGUSR1 is Lightning's, which queues the training again.
+            own = (*_STOP, FINISH) if signal.getsignal(FINISH) in (signal.SIG_DFL, signal.SIG_IGN) else _STOP
+            self._previous = {number: signal.signal(number, self._receive) for number in own}
+
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
         if number in _STOP:
             self._restore(but=FINISH)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Lightning's would wait for the end of a step
+        if self.received not in _STOP:
+            self.received = number
 
     def _restore(self, but: signal.Signals | None = None) -> None:
         for number in [number for number in self._previous if number != but]:
             signal.signal(number, self._previous.pop(number))
+
+
+def _any_rank(trainer: Trainer, decision: bool) -> bool:
+    return trainer.strategy.reduce_boolean_decision(decision, all=False)
