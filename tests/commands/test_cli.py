@@ -61,6 +61,10 @@ def one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         (["train", "model.num_feat=many"], ["model.num_feat=many", "integer"]),
         (["train", "data.num_workers=[1]"], ["data.num_workers=[1]", "integer"]),
         (["train", "+trainer.max_epochs=1"], ["trainer.max_epochs", "trainer.max_steps"]),
+        (["train", "+trainer.limit_train_batches=2"], ["trainer.limit_train_batches", "trainer.max_steps"]),
+        (["train", "logger=[]"], ["logger: ", "leave logger out for csv"]),
+        (["train", "~logger"], ["logger: ", "leave logger out for csv"]),
+        (["train", "seed=1", "logger=null"], ["logger=null", "leave logger out"]),
         (
             ["train", "+early_stopping=true"],
             ["nothing reads", "did you mean callbacks=early_stopping?"],
