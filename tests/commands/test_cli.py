@@ -126,6 +126,10 @@ def test_mistakes_in_options(one_line, arguments: list[str], parts: list[str]) -
         assert part in line
 
 
+def test_no_mistake_is_obeyed_by_the_terminal(one_line) -> None:
+    assert "a\\x1b[31mb\\nc" in one_line("convert", "a\x1b[31mb\nc.pth", "out.safetensors")
+
+
 def test_empty_folder(one_line, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "no image" in one_line("train", "data=folder", "data.root=empty")
