@@ -61,6 +61,10 @@ def one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         (["train", "model.num_feat=many"], ["model.num_feat=many", "integer"]),
         (["train", "data.num_workers=[1]"], ["data.num_workers=[1]", "integer"]),
         (["train", "+trainer.max_epochs=1"], ["trainer.max_epochs", "trainer.max_steps"]),
+        (["train", "+trainer.limit_train_batches=2"], ["trainer.limit_train_batches", "trainer.max_steps"]),
+        (["train", "logger=[]"], ["logger: ", "leave logger out for csv"]),
+        (["train", "~logger"], ["logger: ", "leave logger out for csv"]),
+        (["train", "seed=1", "logger=null"], ["logger=null", "leave logger out"]),
         (
             ["train", "+early_stopping=true"],
             ["nothing reads", "did you mean callbacks=early_stopping?"],
@@ -120,6 +124,10 @@ def test_mistakes_in_options(one_line, arguments: list[str], parts: list[str]) -
     line = one_line(*arguments)
     for part in parts:
         assert part in line
+
+
+def test_no_mistake_is_obeyed_by_the_terminal(one_line) -> None:
+    assert "a\\x1b[31mb\\nc" in one_line("convert", "a\x1b[31mb\nc.pth", "out.safetensors")
 
 
 def test_empty_folder(one_line, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from igconv_sr.commands.config import CONFIG_FOLDER
+from igconv_sr.commands.config import CONFIG_FOLDER, OVERRIDES, sweep_arguments, train_arguments
+from igconv_sr.errors import InputError
 from igconv_sr.weights.card import ModelCard
 
 MODELS = sorted(path.stem for path in (CONFIG_FOLDER / "model").glob("*.yaml") if path.stem != "bicubic")
@@ -105,3 +106,17 @@ def test_local_defaults_are_optional_and_win(tmp_path: Path) -> None:
     overrides = [f"hydra.searchpath=[file://{local}]"]
     config = composed(*overrides)
     assert (config.seed, config.data.lr_patch_size) == (99, 17)
+
+
+def test_the_options_of_a_run_in_the_home_folder_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    saved = tmp_path / "a" / OVERRIDES
+    saved.parent.mkdir(parents=True)
+    saved.write_text("[seed=5]")
+    again = ["ckpt_path=last", "paths.output_dir=~/a"]
+    assert train_arguments(again) == ["seed=5", *again]
+    assert f"hydra.sweep.dir='{tmp_path}/a'" in sweep_arguments(["paths.output_dir=~/a"])
+    for damage in (b"- [", b"\xff\xfe"):
+        saved.write_bytes(damage)
+        with pytest.raises(InputError, match=r"overrides\.yaml is damaged; remove it"):
+            train_arguments(again)

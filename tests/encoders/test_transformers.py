@@ -16,7 +16,7 @@ from igconv_sr.layers.drop_path import DropPath
 from igconv_sr.layers.windows import border, border_mask
 from igconv_sr.network import SRNet
 from igconv_sr.upsamplers import IGConv, SPConv, SPConvPlus
-from igconv_sr.weights.released import official
+from igconv_sr.weights.released import LAYOUTS, official
 
 CPU = torch.device("cpu")
 
@@ -157,9 +157,9 @@ def test_the_training_patch_is_read_from_the_masks():
         table = {"layers.0.residual_group.blocks.0.attn.relative_position_bias_table": torch.zeros(15**2, 3)}
         index = {"layers.0.residual_group.blocks.0.attn.relative_position_index": torch.zeros(64, 64)}
         mask = {"layers.0.residual_group.blocks.1.attn_mask": torch.zeros(4, 64, 64)}
-        assert official.training_patch(encoder, arguments, table) == {}  # unknown
-        assert official.training_patch(encoder, arguments, table | index) == {"img_size": 8}
-        assert official.training_patch(encoder, arguments, table | index | mask) == {"img_size": 16}
+        assert LAYOUTS[encoder].training_patch(arguments, table) == {}  # unknown
+        assert LAYOUTS[encoder].training_patch(arguments, table | index) == {"img_size": 8}
+        assert LAYOUTS[encoder].training_patch(arguments, table | index | mask) == {"img_size": 16}
 
 
 @pytest.mark.parametrize(("window", "key_step", "size"), [(4, 1, (8, 12)), (5, 1, (5, 10)), (6, 2, (12, 6))])

@@ -1,6 +1,7 @@
 """Weights come back as they were written; files that are not ours say so in one line and run nothing."""
 
 import copy
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,21 @@ class TestRefusedFiles:
     @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"encoder": 1}'])
     def test_damaged_card(self, tmp_path: Path, small_net: SRNet, suffix: str, text: str) -> None:
         refuse(write(tmp_path / f"model.{suffix}", small_net, text))
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [("model", "a\x1b]0;b\x07"), ("train_data", None), ("steps", "17"), ("seed", True), ("scales", "234")],
+    )
+    def test_card_of_odd_values(self, tmp_path: Path, small_net: SRNet, key: str, value: Any) -> None:
+        text = json.dumps(json.loads(card().to_json()) | {key: value})
+        refuse(write(tmp_path / "model.safetensors", small_net, text), "card is damaged", key)
+
+    def test_card_without_end(self, tmp_path: Path, small_net: SRNet) -> None:
+        refuse(write(tmp_path / "model.safetensors", small_net, "[" * 200_000), "card is damaged")
+
+    def test_card_of_a_later_version(self, tmp_path: Path, small_net: SRNet) -> None:
+        text = json.dumps(json.loads(card().to_json()) | {"licence": "MIT"})
+        refuse(write(tmp_path / "model.safetensors", small_net, text), "of a later version", "licence")
 
     @pytest.mark.parametrize("suffix", SUFFIXES)
     def test_weights_of_another_size(self, tmp_path: Path, small_net: SRNet, suffix: str) -> None:

@@ -98,7 +98,7 @@ def _run_with_flags(module: str, flags: list[str]) -> None:
     except InputError as error:
         exit_with(str(error))
     except OSError as error:
-        exit_with(f"{error.filename}: {error.strerror or error}")
+        exit_with(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
 def _run(name: str, config: str, overrides: list[str]) -> None:

@@ -45,13 +45,16 @@ def train_arguments(arguments: Sequence[str]) -> list[str]:
     if given.get("ckpt_path") != "ckpt_path=last":
         return list(arguments)
     if "paths.output_dir" in given:
-        folder = Path(given["paths.output_dir"].partition("=")[2].strip("'\""))
+        folder = Path(given["paths.output_dir"].partition("=")[2].strip("'\"")).expanduser()
     else:
         folder = _newest_run()
         os.environ[RUN_VARIABLE] = folder.name
     saved = folder / OVERRIDES
-    before = yaml.safe_load(saved.read_text()) if saved.is_file() else []
-    return [option for option in before if key_of(option) not in given] + list(arguments)
+    try:
+        before = yaml.safe_load(saved.read_text()) if saved.is_file() else []
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{saved} is damaged; remove it, and give the options of the training again") from error
+    return [option for option in before or () if key_of(option) not in given] + list(arguments)
 
 
 def sweep_arguments(arguments: Sequence[str]) -> list[str]:
@@ -66,13 +69,13 @@ def sweep_arguments(arguments: Sequence[str]) -> list[str]:
     given = {key_of(argument): argument.partition("=")[2] for argument in arguments}
     if "ckpt_path" in given:
         raise InputError("ckpt_path: a sweep continues each of its cells by itself; leave it out")
-    folder = given.get("paths.output_dir", "").strip("'\"") or f"{OUTPUTS}/sweep/{_sweep_name(given)}"
+    folder = Path(given.get("paths.output_dir", "").strip("'\"") or OUTPUTS / "sweep" / _sweep_name(given)).expanduser()
     own = [argument for argument in arguments if key_of(argument) not in sweep_keys]
     retry = [f"hydra.sweeper.retry_failed={given['retry_failed']}"] if "retry_failed" in given else []
     return [
         "--multirun",
         "hydra/sweeper=cells",
-        f"hydra.sweep.dir={quoted(folder)}",
+        f"hydra.sweep.dir={quoted(str(folder))}",
         "hydra.output_subdir=null",
         *retry,
         *own,

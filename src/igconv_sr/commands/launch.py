@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from igconv_sr.system.console import printable
+
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
@@ -122,7 +124,7 @@ def _first_of_sweep(override: "Override") -> str:
 
 
 def exit_with(line: str, status: int = 1) -> NoReturn:
-    """Prints one line to standard error and exits."""
+    """Prints one line to standard error, which may quote what strangers' files hold, and exits."""
     rank = os.environ.get("LOCAL_RANK", "0")
-    sys.stderr.write(f"igconv-sr: {'' if rank == '0' else f'rank {rank}: '}{line}\n")
+    sys.stderr.write(f"igconv-sr: {'' if rank == '0' else f'rank {rank}: '}{printable(line)}\n")
     raise SystemExit(status)

@@ -20,7 +20,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from igconv_sr.commands.config import CONFIG_FOLDER, is_choice, quoted
+from igconv_sr.commands.config import CONFIG_FOLDER, is_choice, key_of, quoted
 from igconv_sr.errors import InputError, NonFiniteError, did_you_mean
 
 _ANOTHER = "choose another folder, for output with paths.output_dir=…, for decoded images with paths.cache_dir=…"
@@ -53,12 +53,19 @@ def explain(error: BaseException, command: str, arguments: Sequence[str]) -> str
             typed = f"{name}={quoted(value)}"
             pasted = shlex.quote(typed) if set(typed) & set('"$`\\') else f'"{typed}"'
             return f"cannot read {error.override!r}; lists are [a,b], and text with other characters is {pasted}"
+        case ValueError() if str(error).startswith("Config group override must be a string"):
+            group = next(key_of(each) for each in arguments if each.endswith("=null") and _is_group(key_of(each)))
+            return f"{group}=null: a group takes one of its choices; leave {group} out for its default"
         case _ if type(error).__name__ == "MisconfigurationException":  # Lightning's, which takes seconds to import
             return _first_line(error)
         case _ if isinstance(error, _COMPOSITION_ERRORS):
             return _explain_override(_first_line(error), command, arguments)
         case _:
             return None
+
+
+def _is_group(key: str) -> bool:
+    return (CONFIG_FOLDER / key).is_dir()
 
 
 def _explain_os_error(error: OSError) -> str:

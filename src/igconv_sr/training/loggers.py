@@ -16,7 +16,7 @@ from wandb.errors import CommError
 
 from igconv_sr.errors import InputError
 from igconv_sr.runs.logged_names import STEP
-from igconv_sr.system.console import say
+from igconv_sr.system.console import is_first_rank, say
 from igconv_sr.system.files import replacing
 from igconv_sr.training.callbacks import LAST
 
@@ -156,7 +156,7 @@ def _note(folder: Path) -> RunNote:
     if (folder / _NOTE).is_file() and (folder / "checkpoints" / f"{LAST}.ckpt").is_file():
         return RunNote.read(folder)
     note = RunNote(uuid.uuid4().hex[:8])
-    if getattr(rank_zero_only, "rank", 0) == 0:
+    if is_first_rank():
         note.write(folder)
     return note
 

@@ -46,6 +46,8 @@ from igconv_sr.weights.card import ModelCard
 from igconv_sr.weights.initial_weights import start_from
 
 _OWN_SETTINGS = {
+    "limit_train_batches": "its length is trainer.max_steps",
+    "overfit_batches": "its length is trainer.max_steps",
     "max_epochs": "its length is trainer.max_steps",
     "min_epochs": "its length is trainer.max_steps",
     "check_val_every_n_epoch": "trainer.val_check_interval counts optimiser steps",
@@ -163,6 +165,8 @@ def _check(config: DictConfig) -> None:
     if config.trainer.max_time is not None:
         TimeLimit(config.trainer.max_time)
     check_values(config)
+    if not config.get("logger"):
+        raise InputError("logger: a training logs by one at least; leave logger out for csv")
     if config.optim.ema_decay is not None and (config.get("callbacks") or {}).get("ema") is None:
         raise InputError(
             f"optim.ema_decay={config.optim.ema_decay} has no effect without callbacks.ema; null: no average"
@@ -222,11 +226,12 @@ def _optimisation(
 def _schedule(config: DictConfig, limit: TimeLimit | None) -> Callable[[Optimizer], LRScheduler]:
     """The schedule of the configuration; the one of this package also fits into a limited time."""
     schedule: partial[LRScheduler] = instantiate(config.optim.scheduler)
-    return (
-        schedule
-        if limit is None or schedule.func is not learning_rate_schedule
-        else partial(schedule, time_gone=limit.share)
-    )
+    if schedule.func is not learning_rate_schedule:
+        return schedule
+    if config.ckpt_path is not None:  # stopped while it warmed up, a training still has results
+        warmup_steps = schedule.keywords.get("warmup_steps", 0)
+        schedule = partial(schedule, max_steps=max(schedule.keywords["max_steps"], warmup_steps + 1))
+    return schedule if limit is None else partial(schedule, time_gone=limit.share)
 
 
 def _announce(card: ModelCard, net: SRNet, data: MixedScaleData, trainer: Trainer) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from hydra.utils import instantiate
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
 from igconv_sr.data import MixedScaleData
@@ -45,9 +44,10 @@ def make_trainer(
     """
     settings: Any = OmegaConf.to_container(config.trainer, resolve=True)
     shared = net.upsampler.shared_across_scales
-    if settings["strategy"] == "ddp":
+    several = settings["devices"] not in (1, "1") or settings["num_nodes"] > 1
+    if not shared and (settings["strategy"] == "ddp" or (settings["strategy"] == "auto" and several)):
         # A head per scale gets no gradient from a batch without that scale.
-        settings["strategy"] = DDPStrategy(find_unused_parameters=not shared)
+        settings["strategy"] = "ddp_find_unused_parameters_true"
     every_n_steps, compiled = settings.pop("checkpoint_every_n_steps"), settings.pop("compile")
     del settings["max_time"]  # its timer stands before the callbacks that save at the last step
     checkpoint_folder = folder / "checkpoints"

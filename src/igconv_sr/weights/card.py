@@ -87,10 +87,19 @@ class ModelCard:
             InputError: If the text is not one.
         """
         try:
-            card = cls(**json.loads(text))
+            content: dict[str, Any] = dict(json.loads(text))
+            later = content.keys() - {field.name for field in dataclasses.fields(cls)}
+            card = cls(**{name: value for name, value in content.items() if name not in later})
             flat = card._architecture()
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(f"the model card is damaged ({error})") from error
+        if later:
+            raise InputError(f"the model card is of a later version of igconv_sr (it says {min(later)}); update yours")
+        texts = (card.model, card.upsampler_name, card.train_data)
+        if not all(isinstance(text, str) and text.isprintable() for text in texts):
+            raise InputError("the model card is damaged (model, upsampler_name and train_data must be printable text)")
+        if not (type(card.seed) is int and type(card.steps) is int and isinstance(card.scales, list)):
+            raise InputError("the model card is damaged (seed and steps must be whole numbers, scales a list)")
         if not {"model._target_", "upsampler._target_"} <= flat.keys():
             raise InputError("the model card is damaged (it names no class)")
         if card.weights_of not in ("", AVERAGE, RAW):

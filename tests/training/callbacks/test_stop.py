@@ -1,5 +1,6 @@
 """Signals outside of the steps, and callbacks of one's own that end a training: nothing is lost, and no rank waits."""
 
+import shlex
 import signal
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ import os, signal
 from lightning.pytorch import Callback
 
 class SignalInValidation(Callback):
-    def __init__(self, sanity_check=False, times=1):
-        self.sanity_check, self.left = sanity_check, times
+    def __init__(self, sanity_check=False, times=1, step=4):
+        self.sanity_check, self.left, self.step = sanity_check, times, step
 
     def on_validation_batch_start(self, trainer, *_):
-        wanted = trainer.sanity_checking if self.sanity_check else trainer.global_step == trainer.max_steps
+        wanted = trainer.sanity_checking if self.sanity_check else trainer.global_step == self.step
         if wanted and self.left:
             self.left -= 1
             os.kill(os.getpid(), signal.SIGTERM)
@@ -59,6 +60,14 @@ def test_a_signal_in_the_last_validation_stops_before_the_results_which_follow_l
     printed = succeed("train", "ckpt_path=last", f"paths.output_dir={tmp_path / 'a run'}", cwd=tmp_path)
     assert "Nothing is left to train" in printed
     assert (tmp_path / "a run" / "results.csv").exists()
+
+
+def test_stopped_while_it_warms_up_a_training_has_results_as_it_says(tmp_path: Path) -> None:
+    more = ("trainer.max_steps=60", "optim.scheduler.warmup_steps=50", "trainer.val_check_interval=2")
+    done = run(*options(tmp_path, "SignalInValidation, step: 2"), *more, cwd=tmp_path)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("Or write the results of this step:")]
+    printed = succeed(*shlex.split(line.partition("make ")[2]), cwd=tmp_path)
+    assert printed.splitlines()[-1] == f"Results in {tmp_path / 'a run'}"
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def build(meta: Mapping[str, Any], state_dict: Mapping[str, Tensor]) -> SRNet:
     """
     if meta["encoder"] not in ENCODERS:
         raise InputError(f"unknown encoder {meta['encoder']!r}; known are {', '.join(ENCODERS)}")
-    patch = training_patch(meta["encoder"], meta["encoder_args"], state_dict)
+    patch = LAYOUTS[meta["encoder"]].training_patch(meta["encoder_args"], state_dict)
     net = network({**meta, "encoder_args": {**patch, **meta["encoder_args"]}})
     net.load_state_dict(from_official(state_dict, net.state_dict()))
     return net.eval()
@@ -47,11 +47,6 @@ def network(meta: Mapping[str, Any]) -> SRNet:
     arguments["fgrep"] = arguments.get("fgrep", False) or layout.always_fgrep
     upsampler = partial(IGConv, igsample=meta["upsampler"] == "igconv_plus", **arguments)
     return SRNet(layout.encoder(**meta["encoder_args"]), upsampler, TRAINED_SCALES)
-
-
-def training_patch(encoder: str, encoder_args: Mapping[str, Any], state_dict: Mapping[str, Tensor]) -> dict[str, int]:
-    """What the masks among the weights show of an encoder's arguments beyond those given: ``img_size`` or nothing."""
-    return LAYOUTS[encoder].training_patch(encoder_args, state_dict)
 
 
 def from_official(state_dict: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
