@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+
+from igconv_sr.system.console import light_table
 
 if TYPE_CHECKING:
     from igconv_sr.metrics import Score
@@ -41,7 +42,7 @@ def print_gains(name: str, protocol: str, scores: Sequence["Score"], bicubic: Se
     """Prints PSNR and SSIM on luma per benchmark and scale beside those of bicubic.
 
     Args:
-        name: Of the model, for the header.
+        name: Of the model, for the title.
         protocol: As of :func:`print_scores`.
         scores: Of the model.
         bicubic: Of bicubic enlargement, in the same order.
@@ -55,13 +56,13 @@ def print_gains(name: str, protocol: str, scores: Sequence["Score"], bicubic: Se
         ]
         for ours, plain in zip(scores, bicubic, strict=True)
     ]
-    headings = ["benchmark", "images", "scale", "bicubic", name, "gain"]
+    headings = ["benchmark", "images", "scale", "bicubic", "model", "gain"]
     print_table(f"{name}: PSNR (dB) / SSIM on luma, protocol {protocol}", headings, rows)
 
 
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints a table; its first column is text, the others are numbers."""
-    table = Table(title=title, title_justify="left")
+    table = light_table(title)
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="right" if number else "left")
     for row in rows:

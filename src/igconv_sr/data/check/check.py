@@ -102,9 +102,9 @@ def _files(found: ImageSet) -> list[Path]:
 
 
 def _print_table(sets: Sequence[ImageSet], sizes: "Sizes", console: "Console") -> None:
-    from rich.table import Table
+    from igconv_sr.system.console import light_table
 
-    table = Table(title="Width × height of the smallest and the largest image", title_justify="left")
+    table = light_table("Width × height of the smallest and the largest image")
     table.add_column("set", overflow="fold")
     table.add_column("split")
     for column in ("images", "smallest", "largest", "LR images"):
