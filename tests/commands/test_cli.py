@@ -115,6 +115,7 @@ def one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         (["tran"], ["no command 'tran'", "did you mean train?"]),
         (["train", "--model", "edsr"], ["--model: options are name=value"]),
         (["train", "model", "edsr"], ["'model': options are name=value"]),
+        (["evaluate", "model=bicubic", "benchmarks=[.,", "other]"], ["'other]': a list with blanks needs quotes"]),
         (["evaluate", "model=bicubic", "data=folder"], ["data: there is no such key"]),
         (["evaluate", "ckpt_path=HR", "benchmarks=[.]"], ["HR is a folder; give a file of weights"]),
         (["train", "ckpt_path=."], ["ckpt_path=. is a folder", "last.ckpt"]),

@@ -50,6 +50,8 @@ def explain(error: BaseException, command: str, arguments: Sequence[str]) -> str
             return f"{error.full_key} has no default; give {error.full_key}=…"
         case OverrideParseException():
             name, equals, value = str(error.override).partition("=")
+            if not equals and name.endswith(("]", "}")):
+                return f'{name!r}: a list with blanks needs quotes around the whole of it: "benchmarks=[a, b]"'
             if not equals:
                 return f"{name!r}: options are name=value, such as model=edsr; --help lists them"
             typed = f"{name}={quoted(value)}"

@@ -62,14 +62,16 @@ def print_gains(name: str, protocol: str, scores: Sequence["Score"], bicubic: Se
 
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints a table; its first column is text, the others are numbers."""
-    table = light_table(title)
+    table = light_table()
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="right" if number else "left")
     for row in rows:
         table.add_row(*row)
     # Unlike a terminal, a log or a pipe has no width of its own to fit into.
     console = Console()
-    (console if console.is_terminal else Console(width=120)).print(table)
+    console = console if console.is_terminal else Console(width=120)
+    console.print(title, style="bold", soft_wrap=True, highlight=False, markup=False)
+    console.print(table)
 
 
 def _cell_names(score: "Score", protocol: str) -> list[str]:

@@ -36,20 +36,12 @@ def say(line: str) -> None:
         print(line, flush=True)
 
 
-def light_table(title: str) -> "Table":
+def light_table() -> "Table":
     """A table without columns as yet; its one line is below the headings, so that much fits into 80 columns."""
     from rich import box
     from rich.table import Table
 
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
 
 
 def printable(text: str) -> str:
