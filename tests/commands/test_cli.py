@@ -1,6 +1,7 @@
 """The command line: what is announced, and one clear line for each mistake a user can make."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -115,7 +116,17 @@ def one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         (["sweep", "model=edsr,edsrr"], ["model=edsrr", "did you mean edsr"]),
         (["sweep", "seed=0,1", "retry_failed=maybe"], ["retry_failed"]),
         (["sweep", "status", "nothing"], ["nothing", "neither a sweep in outputs/sweep nor the folder of one"]),
-        (["tran"], ["no command 'tran'", "train"]),
+        (["tran"], ["no command 'tran'", "did you mean train?"]),
+        (["train", "--model", "edsr"], ["--model: options are name=value"]),
+        (["train", "model", "edsr"], ["'model': options are name=value"]),
+        (["evaluate", "model=bicubic", "benchmarks=[.,", "other]"], ["'other]': a list with blanks needs quotes"]),
+        (["evaluate", "model=bicubic", "data=folder"], ["data: there is no such key"]),
+        (["evaluate", "ckpt_path=HR", "benchmarks=[.]"], ["HR is a folder; give a file of weights"]),
+        (["train", "ckpt_path=."], ["ckpt_path=. is a folder", "last.ckpt"]),
+        (["train", "optim.lr=1"], ["optim.lr: there is no such key; did you mean optim.optimizer.lr?"]),
+        (["upscale", "a.png", "--sacle", "2"], ["--sacle", "did you mean --scale?"]),
+        (["upscale", "scale=2"], ["scale=2 does not exist; options are given as --scale 2"]),
+        (["upscale", "a.png", "-o", "a.gif"], ["-o a.gif: results are png, jpg, webp"]),
     ],
 )
 def test_mistakes_in_options(one_line, arguments: list[str], parts: list[str]) -> None:
@@ -128,6 +139,34 @@ def test_mistakes_in_options(one_line, arguments: list[str], parts: list[str]) -
 
 def test_no_mistake_is_obeyed_by_the_terminal(one_line) -> None:
     assert "a\\x1b[31mb\\nc" in one_line("convert", "a\x1b[31mb\nc.pth", "out.safetensors")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["train", "data=folder", "data.root=HR"], ["export", "photo-small", "--format", "safetensors", "-o"]],
+    ids=["train", "export"],
+)
+def test_a_file_in_place_of_a_folder(one_line, arguments: list[str]) -> None:
+    photographs(Path("HR"), count=3)
+    Path("file").touch()
+    last = ["file"] if arguments[-1] == "-o" else ["paths.output_dir=file"]
+    assert re.match("igconv-sr: .*file.* a file", one_line(*arguments, *last))
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("paths.output_dir=~/runs", "paths.output_dir=/home/me/runs"),
+        ("benchmarks=[~/Set5, '~/Set14']", "benchmarks=[/home/me/Set5, '/home/me/Set14']"),
+        ("~/a.png", "/home/me/a.png"),
+        ("--weights=~", "--weights=/home/me"),
+        ("~callbacks.ema", "~callbacks.ema"),
+        ("data.root=/a~/b=~/c", "data.root=/a~/b=~/c"),
+    ],
+)
+def test_home_folder(monkeypatch: pytest.MonkeyPatch, argument: str, expected: str) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert cli.at_home([argument]) == [expected]
 
 
 def test_empty_folder(one_line, tmp_path: Path) -> None:

@@ -16,13 +16,6 @@ def test_one_value_is_a_list_of_one_where_a_list_is_meant() -> None:
         assert with_lists("train", given) == [*expected, "data.scales=2,3"]
 
 
-def test_a_path_from_the_home_folder_on_is_spelt_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
-    given = ["paths.output_dir=~/a run", "ckpt_path=~/a.ckpt", "~callbacks.ema", "run.model=~/a"]
-    expected = ["paths.output_dir='/home/me/a run'", "ckpt_path='/home/me/a.ckpt'", "~callbacks.ema", "run.model=~/a"]
-    assert readable(given) == expected
-
-
 @pytest.mark.parametrize(
     "name", ["epoch=0-step=2.ckpt", "müller.ckpt", "图片.ckpt", "it's.ckpt", "a (1).ckpt", "plain.ckpt"]
 )

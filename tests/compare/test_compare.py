@@ -164,6 +164,18 @@ def test_the_picture_shows_where_the_runs_differ_most(evaluated: Callable[..., P
         assert [panel.caption for panel in row.panels[1:]] == [f"{float(r['psnr_y']):.2f} dB" for r in (pair.a, pair.b)]
 
 
+def test_the_table_fits_a_terminal_of_80_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, psnr in (("a", 31.25), ("b", 36.5)):
+        run_of(Path(name), [f"Urban100,{image},2,{psnr + image},0.91" for image in range(3)])
+    main(["a", "b", "--images", "0", "-o", "out"])
+    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("benchmark", "Urban100"))]
+    assert len(table) == 4
+    assert max(map(len, table)) <= 80
+
+
 def test_the_command_writes_table_and_picture(
     evaluated: Callable[..., Path],
     tmp_path: Path,
@@ -203,6 +215,11 @@ def test_the_command_writes_table_and_picture(
         cli.main()
     assert "net.safetensors, named in b/results_per_image.csv, does not exist" in capsys.readouterr().err
     shutil.rmtree(tmp_path / "out")
-    monkeypatch.setattr(sys, "argv", ["igconv-sr", "compare", "a", "b", "-o", "out", "--images", "0"])
+    per_image = tmp_path / "b" / "results_per_image.csv"
+    per_image.write_text(per_image.read_text().replace("net.safetensors", "photo-small"))
+    cli.main()
+    assert (tmp_path / "out" / "compare.png").is_file(), "packaged weights are known by their names"
+    shutil.rmtree(tmp_path / "out")
+    monkeypatch.setattr(sys, "argv", ["igconv-sr", "compare", "a/results.csv", "b", "-o", "out", "--images", "0"])
     cli.main()
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["compare.csv"]

@@ -52,7 +52,12 @@ class Importing(Studio):
     def work(self):
         exec("signal.raise_signal(signal.SIGTERM)")
 
-serve(DemoServer(0, Facts("", "", [], 0, ""), Importing(Bicubic(), torch.device("cpu"))))
+class SecondSignal(DemoServer):
+    def shutdown(self):
+        signal.raise_signal(signal.SIGINT)
+        super().shutdown()
+
+serve(SecondSignal(0, Facts("", "", [], 0, ""), Importing(Bicubic(), torch.device("cpu"))))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout.splitlines()[1:], done.stderr) == (0, ["Ended"], "")

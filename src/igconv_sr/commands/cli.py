@@ -4,7 +4,10 @@ Nothing heavy is imported before the command is known, so that ``igconv-sr --hel
 """
 
 import importlib
+import re
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -47,6 +50,10 @@ COMMANDS = {
 }
 
 
+_HOME = re.compile(r"((?:^|^[\w./+-]+=|[\[,]\s*)['\"]?)~(?=/|$)")
+"""Where a path begins with the home folder: at the start of an argument, of its value, or of an entry of its list."""
+
+
 def _summaries(hydra: bool) -> list[str]:
     return [
         f"  {name:<13}{command.summary}" for name, command in COMMANDS.items() if (command.config is not None) == hydra
@@ -71,15 +78,17 @@ USAGE = "\n".join(
 
 def main() -> None:
     """Runs the command named on the command line; exits with 1 on a user's error, with 2 on a wrong command."""
-    arguments = sys.argv[1:]
+    arguments = at_home(sys.argv[1:])
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE)
         return
     from igconv_sr.commands.launch import exit_with
+    from igconv_sr.errors import did_you_mean
 
     name, *overrides = arguments
     if name not in COMMANDS:
-        exit_with(f"there is no command {name!r}; the commands are {', '.join(COMMANDS)}", status=2)
+        near = did_you_mean(name, COMMANDS)
+        exit_with(f"there is no command {name!r}{near}; the commands are {', '.join(COMMANDS)}", status=2)
     command = COMMANDS[name]
     if name == "sweep" and overrides[:1] == ["status"]:
         _run_with_flags("sweep.status", overrides[1:])
@@ -87,6 +96,17 @@ def main() -> None:
         _run_with_flags(command.module, overrides)
     else:
         _run(name, command.config, overrides)
+
+
+def at_home(arguments: Sequence[str]) -> list[str]:
+    """Arguments in which a path's leading ``~`` is the home folder, where shells leave it too: quoted, after ``=``.
+
+    Example:
+        >>> at_home(["~callbacks.ema", "tile=2", "a~/b"])
+        ['~callbacks.ema', 'tile=2', 'a~/b']
+    """
+    home = str(Path("~").expanduser())
+    return [_HOME.sub(lambda found: found[1] + home, argument) for argument in arguments]
 
 
 def _run_with_flags(module: str, flags: list[str]) -> None:
@@ -97,6 +117,8 @@ def _run_with_flags(module: str, flags: list[str]) -> None:
         importlib.import_module(f"igconv_sr.{module}").main(flags)
     except InputError as error:
         exit_with(str(error))
+    except FileExistsError as error:
+        exit_with(f"{error.filename} is a file; give a folder")
     except OSError as error:
         exit_with(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 

@@ -45,7 +45,7 @@ def train_arguments(arguments: Sequence[str]) -> list[str]:
     if given.get("ckpt_path") != "ckpt_path=last":
         return list(arguments)
     if "paths.output_dir" in given:
-        folder = Path(given["paths.output_dir"].partition("=")[2].strip("'\"")).expanduser()
+        folder = Path(given["paths.output_dir"].partition("=")[2].strip("'\""))
     else:
         folder = _newest_run()
         os.environ[RUN_VARIABLE] = folder.name
@@ -69,13 +69,13 @@ def sweep_arguments(arguments: Sequence[str]) -> list[str]:
     given = {key_of(argument): argument.partition("=")[2] for argument in arguments}
     if "ckpt_path" in given:
         raise InputError("ckpt_path: a sweep continues each of its cells by itself; leave it out")
-    folder = Path(given.get("paths.output_dir", "").strip("'\"") or OUTPUTS / "sweep" / _sweep_name(given)).expanduser()
+    folder = given.get("paths.output_dir", "").strip("'\"") or f"{OUTPUTS}/sweep/{_sweep_name(given)}"
     own = [argument for argument in arguments if key_of(argument) not in sweep_keys]
     retry = [f"hydra.sweeper.retry_failed={given['retry_failed']}"] if "retry_failed" in given else []
     return [
         "--multirun",
         "hydra/sweeper=cells",
-        f"hydra.sweep.dir={quoted(str(folder))}",
+        f"hydra.sweep.dir={quoted(folder)}",
         "hydra.output_subdir=null",
         *retry,
         *own,

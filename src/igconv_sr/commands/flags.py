@@ -2,13 +2,14 @@
 
 import argparse
 import os
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import NoReturn
 
 from igconv_sr.commands.config import OUTPUTS, RUN_VARIABLE, name_run
 from igconv_sr.commands.launch import exit_with
-from igconv_sr.errors import InputError
+from igconv_sr.errors import InputError, did_you_mean
 from igconv_sr.scale import plain_scale
 from igconv_sr.weights.packaged import default_words, weight_names
 
@@ -50,6 +51,10 @@ class FlagParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Prints the mistake and exits."""
+        if found := re.match(r"unrecognized arguments: -*([\w-]+)", message):
+            message += did_you_mean(
+                f"--{found[1]}", [flag for action in self._actions for flag in action.option_strings]
+            )
         exit_with(f"{message}; see {self.prog} --help", status=2)
 
 

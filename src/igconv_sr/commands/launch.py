@@ -34,12 +34,16 @@ class Launch:
     def check(self) -> None:
         """Composes the configuration: a wrong key or choice is told before torch is imported, which takes seconds."""
         from hydra import compose, initialize_config_dir
+        from hydra._internal.utils import get_args_parser
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
         from igconv_sr.commands.config import CONFIG_FOLDER
         from igconv_sr.commands.overrides import readable, refuse_unread, with_lists
         from igconv_sr.commands.values import check_own_keys
 
+        _, unknown = get_args_parser().parse_known_args(self.overrides)
+        if unknown:
+            exit_with(f"{unknown[0]}: options are name=value, without dashes, such as model=edsr; --help lists them", 2)
         given = [override for override in self.overrides if not override.startswith("-")]
         if given != self.overrides and "--multirun" not in self.overrides:
             return  # a flag of Hydra's, which may ask for something else

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Container, Sequence
-from pathlib import Path
 from typing import get_args, get_origin
 
 from hydra import compose
@@ -22,8 +21,6 @@ _PATHS = re.compile(
 def readable(overrides: Sequence[str]) -> list[str]:
     """Overrides that Hydra can read: paths that are numbers or hold characters that its grammar lacks are quoted.
 
-    A path from the home folder on is spelt out: no shell does that behind a ``name=``.
-
     Example:
         >>> readable(["ckpt_path=epoch=0-step=2.ckpt", "paths.output_dir=2026", "seed=1"])
         ["ckpt_path='epoch=0-step=2.ckpt'", "paths.output_dir='2026'", 'seed=1']
@@ -37,8 +34,6 @@ def _readable(override: str) -> str:
         return override
     if re.fullmatch(r"\[[^'\"\[\]{}$]+\]", value):
         return f"{name}=[{','.join(quoted(part.strip()) for part in value[1:-1].split(','))}]"
-    if value.startswith("~/"):
-        return f"{name}={quoted(str(Path(value).expanduser()))}"
     try:
         parsed = OverridesParser.create().parse_override(override)
     except HydraException:

@@ -49,7 +49,11 @@ def explain(error: BaseException, command: str, arguments: Sequence[str]) -> str
         case MissingMandatoryValue():
             return f"{error.full_key} has no default; give {error.full_key}=…"
         case OverrideParseException():
-            name, _, value = str(error.override).partition("=")
+            name, equals, value = str(error.override).partition("=")
+            if not equals and name.endswith(("]", "}")):
+                return f'{name!r}: a list with blanks needs quotes around the whole of it: "benchmarks=[a, b]"'
+            if not equals:
+                return f"{name!r}: options are name=value, such as model=edsr; --help lists them"
             typed = f"{name}={quoted(value)}"
             pasted = shlex.quote(typed) if set(typed) & set('"$`\\') else f'"{typed}"'
             return f"cannot read {error.override!r}; lists are [a,b], and text with other characters is {pasted}"
@@ -75,6 +79,7 @@ def _explain_os_error(error: OSError) -> str:
         errno.EACCES: f"; {_ANOTHER}",
         errno.EPERM: f"; {_ANOTHER}",
         errno.EROFS: f"; {_ANOTHER}",
+        errno.EEXIST: "; a file has this name: choose another folder, for output with paths.output_dir=…",
         errno.ENOTDIR: "; a part of this path is a file: choose another folder, for output with paths.output_dir=…",
         errno.ENOENT: "; check the path, for output that of paths.output_dir=…",
     }
@@ -119,7 +124,7 @@ def _explain_override(first: str, command: str, arguments: Sequence[str]) -> str
             return f"{key}: there is no such key here; it belongs to {', '.join(choices)}"
         known = _known_keys(command, arguments)
         group = key.rpartition(".")[0]
-        adding = f"; +{key}=… hands it to what {group} stands for" if group in known else ""
+        adding = f"; +{key}=… hands it to what {group} stands for" if f"{group}._target_" in known else ""
         return f"{key}: there is no such key{_nearest(key, known)}{adding}"
     if found := re.fullmatch(r"Ambiguous value for argument '([^=]+)=(.*)'", first):
         key, values = found.groups()
@@ -151,7 +156,10 @@ def _known_keys(command: str, arguments: Sequence[str]) -> set[str]:
     """Keys of the configuration that the valid group choices on the command line make."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-        config = compose(command, overrides=[each for each in arguments if is_choice(each)])
+        try:
+            config = compose(command, overrides=[each for each in arguments if is_choice(each)])
+        except ConfigCompositionException:  # a choice of a group that another command has
+            config = compose(command)
     return {key for key in _flatten(OmegaConf.to_container(config, resolve=False)) if not key.startswith("published")}
 
 

@@ -10,7 +10,7 @@ from scipy.stats import bootstrap
 
 from igconv_sr.errors import InputError
 from igconv_sr.runs.files import Row
-from igconv_sr.runs.results import MEASURES, MORE_MEASURES, PER_IMAGE, read_results_per_image
+from igconv_sr.runs.results import FILE_NAME, MEASURES, MORE_MEASURES, PER_IMAGE, read_results_per_image
 
 ImageKey = tuple[str, float, str]
 """Benchmark, scale and image."""
@@ -95,6 +95,7 @@ def read_run(path: Path) -> RunTable:
     Raises:
         InputError: If there is no such table, or it is damaged, holds an image twice, or several protocols.
     """
+    path = path.parent if path.name == FILE_NAME else path
     rows = [row for _, row in read_results_per_image(path, _NEEDED)]
     path = path / PER_IMAGE if path.is_dir() else path
     protocols = sorted({row["protocol"] for row in rows})

@@ -18,6 +18,7 @@ from igconv_sr.network import Bicubic
 from igconv_sr.runs.results import WEIGHTS_OF
 from igconv_sr.super_resolver import SuperResolver
 from igconv_sr.weights.checkpoint import load_with_remark
+from igconv_sr.weights.packaged import are_there
 
 Model = Callable[[BenchmarkItem], Tensor]
 
@@ -76,7 +77,7 @@ def _model(run: RunTable, inference: Inference) -> Model:
         return of_net(Bicubic(), inference)
     if Path(row["checkpoint"]).is_dir():
         return FinishedPictures(Path(row["checkpoint"]), ((key[0], key[2]) for key in run.rows))
-    if not Path(row["checkpoint"]).is_file():
+    if not are_there(row["checkpoint"]):
         raise InputError(
             f"{row['checkpoint']}, named in {run.path}, does not exist seen from here; run this where the model was "
             "evaluated, or leave the picture out with --images 0"

@@ -52,13 +52,18 @@ class _Ending(BaseException):
     """Ctrl-C or SIGTERM. Of a KeyboardInterrupt Python may exit with 130 even where it is caught."""
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
 def _end(_number: int, _frame: object) -> NoReturn:
+    for number in _SIGNALS:  # the end is not ended: impatient users and timeout(1) send a second
+        signal.signal(number, signal.SIG_IGN)
     raise _Ending
 
 
 def serve(server: "DemoServer") -> None:
     """Serves until Ctrl-C or SIGTERM."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         signal.signal(number, _end)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+
+from igconv_sr.system.console import light_table
 
 if TYPE_CHECKING:
     from igconv_sr.metrics import Score
@@ -41,7 +42,7 @@ def print_gains(name: str, protocol: str, scores: Sequence["Score"], bicubic: Se
     """Prints PSNR and SSIM on luma per benchmark and scale beside those of bicubic.
 
     Args:
-        name: Of the model, for the header.
+        name: Of the model, for the title.
         protocol: As of :func:`print_scores`.
         scores: Of the model.
         bicubic: Of bicubic enlargement, in the same order.
@@ -55,20 +56,22 @@ def print_gains(name: str, protocol: str, scores: Sequence["Score"], bicubic: Se
         ]
         for ours, plain in zip(scores, bicubic, strict=True)
     ]
-    headings = ["benchmark", "images", "scale", "bicubic", name, "gain"]
+    headings = ["benchmark", "images", "scale", "bicubic", "model", "gain"]
     print_table(f"{name}: PSNR (dB) / SSIM on luma, protocol {protocol}", headings, rows)
 
 
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints a table; its first column is text, the others are numbers."""
-    table = Table(title=title, title_justify="left")
+    table = light_table()
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="right" if number else "left")
     for row in rows:
         table.add_row(*row)
     # Unlike a terminal, a log or a pipe has no width of its own to fit into.
     console = Console()
-    (console if console.is_terminal else Console(width=120)).print(table)
+    console = console if console.is_terminal else Console(width=120)
+    console.print(title, style="bold", soft_wrap=True, highlight=False, markup=False)
+    console.print(table)
 
 
 def _cell_names(score: "Score", protocol: str) -> list[str]:

@@ -25,6 +25,7 @@ from igconv_sr.runs.files import Row
 from igconv_sr.runs.results import WEIGHTS_OF
 from igconv_sr.super_resolver import SuperResolver
 from igconv_sr.weights.checkpoint import load_with_remark
+from igconv_sr.weights.packaged import are_there
 
 
 class Candidate(NamedTuple):
@@ -139,7 +140,7 @@ def _cut(candidate: Candidate, protocol_name: str, titles: Sequence[str]) -> lis
 def _model(row: Row) -> SuperResolver:
     if not row["checkpoint"]:
         return Bicubic()
-    if not Path(row["checkpoint"]).is_file():
+    if not are_there(row["checkpoint"]):
         raise InputError(f"the weights {row['checkpoint']} are not there, seen from here")
     return load_with_remark(row["checkpoint"], weights_of=row.get(WEIGHTS_OF) or None)[0]
 

@@ -3,6 +3,10 @@
 import logging
 import sys
 import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _TOLERATED = (
     (r".*isinstance\(treespec, LeafSpec\).*", "Lightning 2.6 calls a deprecated function of torch"),
@@ -30,6 +34,14 @@ def say(line: str) -> None:
     """Prints a line, once for all ranks."""
     if is_first_rank():
         print(line, flush=True)
+
+
+def light_table() -> "Table":
+    """A table without columns as yet; its one line is below the headings, so that much fits into 80 columns."""
+    from rich import box
+    from rich.table import Table
+
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
 
 
 def printable(text: str) -> str:

@@ -50,7 +50,7 @@ def _train_all(stages: Mapping[str, Sequence[str]], weights: Path | None, folder
         if (folder / name / FILE_NAME).is_file():
             say(f"{title}: finished before")
         else:
-            say(f"{title}: {' '.join(overrides)}")
+            say(f"{title}: {' '.join(overrides)}" if overrides else title)
             _train(overrides, folder / name, weights, folder)
         weights = folder / name / WEIGHTS
 

@@ -171,6 +171,8 @@ def _check(config: DictConfig) -> None:
         raise InputError(
             f"optim.ema_decay={config.optim.ema_decay} has no effect without callbacks.ema; null: no average"
         )
+    if config.ckpt_path is not None and Path(config.ckpt_path).is_dir():
+        raise InputError(f"ckpt_path={config.ckpt_path} is a folder; give a checkpoint in it: checkpoints/last.ckpt")
     if config.ckpt_path not in (None, LAST) and not Path(config.ckpt_path).is_file():
         raise InputError(f"ckpt_path={config.ckpt_path} does not exist; ckpt_path=last continues the newest run")
     if config.ckpt_path not in (None, LAST) and config.stages is not None:

@@ -105,6 +105,8 @@ def plan(inputs: Sequence[str], output: str | None, mark: str, form: str | None)
 
 
 def _jobs(found: Sequence[_Source], output: str | None, mark: str, form: str | None) -> list[Job]:
+    if output is not None and _is_picture(Path(output)) and not (Path(output).is_dir() or _is_file_name(output)):
+        raise InputError(f"-o {output}: results are {', '.join(FORMATS)}; give a file of one of these, or a folder")
     to_file = output is not None and output != STREAM and _is_file_name(output)
     if (to_file or output == STREAM) and len(found) != 1:
         raise InputError(f"-o {output}: {len(found)} pictures do not go into one file; give a folder")
@@ -164,7 +166,7 @@ def _expand(text: str, left_out: LeftOut) -> Iterator[_Source]:
             left_out.add(kind, entry.name)
     if not files:
         beneath = str(path / "**" / "*")
-        problem = f"holds no image file; subfolders are not searched, but {beneath!r} is"
+        problem = f"holds no image file; give {beneath!r} for those in its subfolders"
         yield _Source(text, problem=problem)
     yield from (_Source(str(entry), left_out=left_out) for entry in files)
 
@@ -200,7 +202,8 @@ def _job(source: _Source, target: Path | None, form: str) -> Job:
     path = None if source.text == STREAM else Path(source.text)
     problem = source.problem
     if path is not None and not problem and not path.exists():
-        problem = "does not exist"
+        name, equals, value = source.text.partition("=")
+        problem = f"does not exist; options are given as --{name} {value}" if equals else "does not exist"
     elif path is not None and path.suffix.lower() in _VIDEOS:
         frames = f"ffmpeg -i {shlex.quote(path.name)} frames/%06d.png"
         problem = f"is a video: take its pictures out ({frames}) and enlarge their folder"

@@ -16,6 +16,7 @@ QUICK = "photo-small"
 
 _FOLDER = Path(__file__).parent
 _SUFFIX = ".safetensors"
+_IN_RUN = ("model.safetensors", "checkpoints/last.ckpt")
 
 
 class DefaultWeights(NamedTuple):
@@ -64,8 +65,16 @@ def find_weights(name_or_path: str | Path) -> Path:
     names = weight_names()
     if str(name_or_path) in names:
         return _file(str(name_or_path))
+    if path.is_dir():
+        inside = next((path / name for name in _IN_RUN if (path / name).is_file()), None)
+        raise InputError(f"{path} is a folder; give a file of weights{f', such as {inside}' if inside else ''}")
     hint = did_you_mean(str(name_or_path), names)
     raise InputError(f"checkpoint {path} does not exist, and the packaged weights are {', '.join(names)}{hint}")
+
+
+def are_there(name_or_path: str) -> bool:
+    """Whether weights that a table of results names can be read from here."""
+    return Path(name_or_path).is_file() or name_or_path in weight_names()
 
 
 def _file(name: str) -> Path:

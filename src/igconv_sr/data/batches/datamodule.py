@@ -101,7 +101,7 @@ class MixedScaleData(LightningDataModule):
         self.dataset_name, self.train_files, self.valid_files = name, list(train_files), list(valid_files)
         self.lr_patch_size, self.global_batch_size = lr_patch_size, global_batch_size
         self.max_batch_per_device, self.scale_schedule = max_batch_per_device, scale_schedule
-        self.seed, self.cache, self.num_workers = seed, Path(cache_dir), num_workers
+        self.seed, self.cache, self.num_workers = seed, Path(cache_dir).expanduser(), num_workers
         self.store: ImageSource | None = None
         self.degradation_name, self.blur_downscale_noise = degradation, blur_downscale_noise
         self.lr_files = (

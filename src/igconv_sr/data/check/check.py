@@ -102,9 +102,9 @@ def _files(found: ImageSet) -> list[Path]:
 
 
 def _print_table(sets: Sequence[ImageSet], sizes: "Sizes", console: "Console") -> None:
-    from rich.table import Table
+    from igconv_sr.system.console import light_table
 
-    table = Table(title="Width × height of the smallest and the largest image", title_justify="left")
+    table = light_table()
     table.add_column("set", overflow="fold")
     table.add_column("split")
     for column in ("images", "smallest", "largest", "LR images"):
@@ -113,6 +113,7 @@ def _print_table(sets: Sequence[ImageSet], sizes: "Sizes", console: "Console") -
         known = sorted((sizes[path] for path in each.files if path in sizes), key=lambda size: size[0] * size[1])
         smallest, largest = (f"{known[i][0]}×{known[i][1]}" if known else "–" for i in (0, -1))
         table.add_row(each.name, each.split or "–", _images(each), smallest, largest, _lr(each))
+    console.print("Width × height of the smallest and the largest image", style="bold")
     console.print(table)
     for each in sets:
         for folder in (*each.unused_hr, *each.unused_lr):
