@@ -129,6 +129,11 @@ def _run(name: str, config: str, overrides: list[str]) -> None:
     from igconv_sr.errors import InputError
 
     name_run()
+    if {"-h", "--help"} & {*overrides}:
+        from igconv_sr.commands.help import help_text
+
+        print(help_text(name, config, COMMANDS[name].summary, overrides))
+        return
     try:
         if name == "train":
             overrides = train_arguments(overrides)
