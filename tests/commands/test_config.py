@@ -52,7 +52,7 @@ def test_paper_recipe_gives_a_schedule_that_falls(model: str) -> None:
     assert highest == config.published.lr
 
 
-DATA = sorted(path.stem for path in (CONFIG_FOLDER / "data").glob("*.yaml") if path.stem != "crops")
+DATA = sorted(path.stem for path in (CONFIG_FOLDER / "data").glob("*.yaml") if path.stem != "_crops")
 
 
 @pytest.mark.parametrize("data", DATA)

@@ -12,7 +12,7 @@ CHOICES = [
     f"{group}={path.relative_to(CONFIG_FOLDER / group).with_suffix('')}"
     for group in ("model", "upsampler", "data", "optim", "trainer", "recipe", "budget", "variant", "experiment")
     for path in sorted((CONFIG_FOLDER / group).rglob("*.yaml"))
-    if path.name not in ("crops.yaml", "remote.yaml") and path.parent.name != "blur_downscale_noise"
+    if path.name not in ("_crops.yaml", "remote.yaml") and path.parent.name != "blur_downscale_noise"
 ]
 
 

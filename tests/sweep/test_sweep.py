@@ -163,6 +163,18 @@ def test_a_killed_training_is_its_cells_alone_and_resumed_without_being_asked(tm
     assert "goes on" in succeed(*grid, cwd=tmp_path)
 
 
+def test_two_sweeps_share_their_cells(tmp_path: Path) -> None:
+    """As with a sweep for each GPU: neither waits while there is something to do, and each cell is trained once."""
+    grid = options(tmp_path, "upsampler=spconv", "seed=0,1,-1", "trainer.max_steps=1")
+    sweeps = [start(*grid, cwd=tmp_path) for _ in range(2)]
+    said = [sweep.communicate(timeout=300)[0] for sweep in sweeps]
+    trained = [re.findall(r"^(\S+): starts", text, re.MULTILINE) for text in said]
+    names = sorted(name.rpartition("-seed")[2] for names in trained for name in names)
+    assert names == ["-1", "0", "1"]
+    assert all(trained)
+    assert all(re.search(r"seed1 +[0-9.]+ +[0-9.]+", text) for text in said)
+
+
 @pytest.mark.slow
 def test_two_processes_in_each_of_two_cells(tmp_path: Path) -> None:
     grid = options(tmp_path, "seed=0,1", "trainer=ddp", "trainer.devices=2")

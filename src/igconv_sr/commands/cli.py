@@ -4,6 +4,7 @@ Nothing heavy is imported before the command is known, so that ``igconv-sr --hel
 """
 
 import importlib
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -80,7 +81,7 @@ def main() -> None:
     """Runs the command named on the command line; exits with 1 on a user's error, with 2 on a wrong command."""
     arguments = at_home(sys.argv[1:])
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE)
+        _show(USAGE)
         return
     from igconv_sr.commands.launch import exit_with
     from igconv_sr.errors import did_you_mean
@@ -109,6 +110,14 @@ def at_home(arguments: Sequence[str]) -> list[str]:
     return [_HOME.sub(lambda found: found[1] + home, argument) for argument in arguments]
 
 
+def _show(text: str) -> None:
+    """Prints what may be piped into ``head``, which does not read to the end."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _run_with_flags(module: str, flags: list[str]) -> None:
     from igconv_sr.commands.launch import exit_with
     from igconv_sr.errors import InputError
@@ -132,7 +141,7 @@ def _run(name: str, config: str, overrides: list[str]) -> None:
     if {"-h", "--help"} & {*overrides}:
         from igconv_sr.commands.help import help_text
 
-        print(help_text(name, config, COMMANDS[name].summary, overrides))
+        _show(help_text(name, config, COMMANDS[name].summary, overrides))
         return
     try:
         if name == "train":

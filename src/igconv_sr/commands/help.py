@@ -44,7 +44,7 @@ def _choices(groups: Sequence[str]) -> list[str]:
     lines: list[str] = []
     for group in groups:
         for folder in (CONFIG_FOLDER / group, *sorted((CONFIG_FOLDER / group).glob("*/"))):
-            names = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+            names = ", ".join(sorted(path.stem for path in folder.glob("[!_]*.yaml")))
             name = folder.relative_to(CONFIG_FOLDER).as_posix()
             width = max(shutil.get_terminal_size((120, 0)).columns - 2, 40)
             if names != "default":

@@ -108,7 +108,7 @@ def _explain_instantiation(error: InstantiationException, command: str, argument
 
 def _explain_choice(error: MissingConfigException) -> str:
     group, _, choice = str(error.missing_cfg_file).rpartition("/")
-    options = list(error.options or [])
+    options = [option for option in error.options or [] if not option.startswith("_")]
     listed = f"; choices: {', '.join(options)}" if options else ""
     return f"{group}={choice}: there is no such choice{did_you_mean(choice, options)}{listed}"
 
@@ -135,7 +135,7 @@ def _explain_override(first: str, command: str, arguments: Sequence[str]) -> str
 def _choices_with(key: str) -> list[str]:
     """The choices of a key's group whose own files hold it: ``data=folder`` for ``data.root``."""
     group, _, name = key.rpartition(".")
-    files = sorted((CONFIG_FOLDER / group).glob("*.yaml")) if group else []
+    files = sorted((CONFIG_FOLDER / group).glob("[!_]*.yaml")) if group else []
     return [f"{group}={file.stem}" for file in files if name in _keys(OmegaConf.load(file))]
 
 

@@ -16,8 +16,10 @@ from igconv_sr.commands.config import quoted
 from igconv_sr.commands.launch import Launch
 from igconv_sr.errors import InputError
 from igconv_sr.runs.same_training import cell_hash
-from igconv_sr.sweep.cell import FILE_NAME, Cell, cell_name
+from igconv_sr.sweep.cell import FILE_NAME, LOCK, Cell, cell_name
 from igconv_sr.sweep.cell_scores import print_results, scored_as
+from igconv_sr.sweep.sweep import is_one_by_one
+from igconv_sr.system.lock import alone, is_locked
 
 Grid = tuple[Sequence[Sequence[str]], frozenset[str]]
 """Overrides of each cell, and the keys that have several values."""
@@ -45,17 +47,38 @@ def sweep(config: DictConfig, context: HydraContext, launcher: Launcher, grid: G
     to_run = [folder for folder, (cell, asked) in cells.items() if _is_to_run(folder, cell, asked, retry_failed)]
     _announce(root, list(cells), to_run)
     if to_run:
-        overrides = [[*cells[folder][0].overrides, f"paths.output_dir={quoted(str(folder))}"] for folder in to_run]
         try:
-            with Launch.current.job():  # the trainings are started as the user started this
-                jobs = launcher.launch(overrides, initial_job_idx=0)
-            for job in jobs:
-                _ = job.return_value  # raises what went wrong in the job itself
+            _launch_all(launcher, config, {folder: cells[folder][0] for folder in to_run})
         finally:
             print_results(root, list(cells))
     else:
         print_results(root, list(cells))
     _raise_unfinished(list(cells))
+
+
+def _launch_all(launcher: Launcher, config: DictConfig, cells: Mapping[Path, Cell]) -> None:
+    """Runs cells. Of several sweeps that share them, each takes what no other trains, while there is such a cell."""
+    if not is_one_by_one(config.hydra.launcher):
+        _launch(launcher, cells)
+        return
+    left = dict(cells)
+    while left:
+        for folder, cell in list(left.items()):
+            if _launch(launcher, {folder: cell}):
+                del left[folder]
+        if left and all(is_locked(folder / LOCK) for folder in left):
+            names = ", ".join(cell.name for cell in left.values())
+            with alone(next(iter(left)) / LOCK, f"Other processes are training {names}; waiting until they end"):
+                pass
+
+
+def _launch(launcher: Launcher, cells: Mapping[Path, Cell]) -> bool:
+    """Whether all of the cells have ended."""
+    overrides = [[*cell.overrides, f"paths.output_dir={quoted(str(folder))}"] for folder, cell in cells.items()]
+    with Launch.current.job():  # the trainings are started as the user started this
+        jobs = launcher.launch(overrides, initial_job_idx=0)
+    ended = [job.return_value for job in jobs]  # raises what went wrong in a job itself
+    return all(ended)
 
 
 def _cells(config: DictConfig, context: HydraContext, grid: Grid) -> list[tuple[Cell, Mapping[str, Any]]]:

@@ -1,11 +1,13 @@
 """``igconv-sr sweep``: trains every cell of a grid in processes of its own, continued where it stopped."""
 
+import contextlib
 import signal
 import time
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from igconv_sr.commands.config import CONFIG_FOLDER, last_checkpoints, quoted
@@ -19,19 +21,27 @@ LOG = "train.log"
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def run_cell(config: DictConfig) -> None:
-    """Trains a cell, unless another process has finished it meanwhile. A failure is noted in ``cell.json``.
+def run_cell(config: DictConfig) -> bool:
+    """Trains a cell, unless another process has done so meanwhile. A failure is noted in ``cell.json``.
+
+    Returns:
+        Whether it has ended. Where cells are run one by one, another process may be training it, and is not waited for.
 
     Raises:
         SystemExit: If a signal asked for the end; the training has then saved its state.
     """
     folder = Path(config.paths.output_dir)
-    name = Cell.read(folder).name
+    waiting = f"Another process is training {Cell.read(folder).name}; waiting until it ends"
     lock: list[int] = []
-    with alone(folder / LOCK, f"Another process is training {name}; waiting until it ends", lock.append):
+    with contextlib.ExitStack() as stack:
+        try:
+            waits = not is_one_by_one(HydraConfig.get().launcher)
+            stack.enter_context(alone(folder / LOCK, waiting if waits else "", lock.append))
+        except BlockingIOError:
+            return False
         cell = Cell.read(folder)
-        if cell.state == "finished" and scored_as(folder, config):
-            return
+        if cell.state == "failed" or (cell.state == "finished" and scored_as(folder, config)):
+            return True
         begin = time.monotonic()
         received = _train(cell, folder, *lock)
         cell = Cell.read(folder)
@@ -39,6 +49,12 @@ def run_cell(config: DictConfig) -> None:
     print(f"{cell.name}: {cell.state} after {Progress.duration(time.monotonic() - begin)}: {what}", flush=True)
     if received:
         raise SystemExit(128 + received)
+    return True
+
+
+def is_one_by_one(launcher: DictConfig) -> bool:
+    """Whether a launcher runs the cells it is given one after another, in the process of the sweep."""
+    return str(launcher._target_).endswith(".BasicLauncher")
 
 
 # Not as a decorator: a launcher finds the function by its name in processes elsewhere.
