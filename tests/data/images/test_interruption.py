@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from PIL import Image
+from tqdm import tqdm
 
 from igconv_sr.data.images import store as store_module
 from igconv_sr.data.images.store import build_store, store_folder
@@ -46,9 +47,15 @@ def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def start(files: list[Path], cache: Path) -> ForkProcess:
-    process = FORK.Process(target=build_store, args=(files, cache))
+    process = FORK.Process(target=_build, args=(files, cache))
     process.start()
     return process
+
+
+def _build(files: list[Path], cache: Path) -> None:
+    # A fork shares the lock of tqdm's bars with this process, which a killed one would never give back.
+    tqdm.set_lock(multiprocessing.RLock())
+    build_store(files, cache)
 
 
 def content(folder: Path) -> dict[str, bytes]:
