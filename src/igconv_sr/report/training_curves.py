@@ -1,12 +1,11 @@
 """Training curves, read from Lightning's tables and drawn."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from igconv_sr.errors import InputError
 from igconv_sr.report.document import ReportFigure
-from igconv_sr.report.figures import Curve, draw_curves, picture
+from igconv_sr.report.figures import Curve, draw_curves, picture, slug
 from igconv_sr.runs.files import Line, read_csv
 from igconv_sr.runs.logged_names import LOSS, read_valid_score
 from igconv_sr.runs.trainings import Training
@@ -35,7 +34,7 @@ def training_curves(
             remark = " Losses with a frequency term are larger for that alone." if score is None else ""
             caption = f"{what[0].upper()}{what[1:]} of {title}; one line per seed.{remark}"
             ends = "; ".join(f"{c.label}: {c.values[-1]:.4g} after {c.steps[-1]:,.0f} steps" for c in curves[column])
-            mark = "loss" if score is None else re.sub("[^a-z0-9]+", "-", f"x{score.scale:g}{score.kind}").rstrip("-")
+            mark = "loss" if score is None else slug(f"x{score.scale:g}{score.kind}")
             name = f"curves-{number}-{mark}"
             yield picture(
                 draw_curves(curves[column], labels, what, score is None), name, caption, f"{caption} Ends: {ends}"

@@ -162,7 +162,7 @@ def test_folder_with_given_validation_images_never_trains_on_them(tmp_path: Path
 def test_validation_images_below_a_folder_of_hr_images_are_not_trained_on_by_a_relative_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """LR images beside HR are looked for from an absolute path; who gives a relative one gets both kinds of paths."""
+    """LR images beside a folder of HR images are looked for from an absolute path, others from the one given."""
     touch(tmp_path, *numbered("photos/HR/a", 1, 3), *numbered("photos/HR/b", 1, 2))
     monkeypatch.chdir(tmp_path)
     found = select_folder(Path("photos/HR"), Path("photos/HR/b"))

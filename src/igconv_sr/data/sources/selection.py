@@ -168,18 +168,17 @@ def select_folder(root: Path, valid_root: Path | None = None) -> Selection:
     if shards := list_shards(root):
         return _shards(shards, root, valid_root)
     left_out, of_valid = LeftOut(str(root)), LeftOut(str(valid_root))
-    sets = _sets_with_images(root, left_out)
+    # A path has to be spelt in one way, however root and valid_root are.
+    sets = _sets_with_images(root.absolute(), left_out)
     train_sets = [each for each in sets if each.split in ("train", None)]
     for each in train_sets:
         _refuse_validation_images(each)
     valid_sets = [each for each in sets if each.split == "valid"] if train_sets else []
     if valid_root is not None:
-        valid_sets = _sets_with_images(valid_root, of_valid)
+        valid_sets = _sets_with_images(valid_root.absolute(), of_valid)
     valid, train = _files(valid_sets), _files(train_sets or sets)
-    if train and valid:
+    if valid:
         validated_on = set(valid)
-        if train[0].is_absolute() != valid[0].is_absolute():  # those of an HR folder are; a million others need not be
-            train, validated_on = [path.absolute() for path in train], {path.absolute() for path in valid}
         train = [path for path in train if path not in validated_on]
     notices = [*_left_out(sets, train_sets, valid_sets), *left_out.notices(), *of_valid.notices()]
     if not valid_sets:
@@ -208,8 +207,8 @@ def _left_out(sets: Sequence[ImageSet], train_sets: Sequence[ImageSet], valid_se
     notices = []
     if names := sorted({each.name for each in sets if each.split in ("test", "benchmark")} if train_sets else []):
         notices.append(f"Notice: not trained on: {', '.join(names)}, for benchmarks; give its own folder to do so")
-    used = {each.folder.absolute() for each in valid_sets}
-    unused = [each for each in sets if each.split == "valid" and each.folder.absolute() not in used]
+    used = {each.folder for each in valid_sets}
+    unused = [each for each in sets if each.split == "valid" and each.folder not in used]
     if names := sorted(str(each.folder) for each in unused if train_sets and used):
         notices.append(f"Notice: not used: {', '.join(names)}, for validation; data.valid_folder is used instead")
     for each in sets:
