@@ -1,5 +1,6 @@
 """IGConv at rational scales against the definition, one output pixel after the other, in float64."""
 
+import itertools
 import math
 from fractions import Fraction
 from functools import partial
@@ -25,7 +26,7 @@ def kernel_at(net: nn.Module, channels: int, down: Fraction, across: Fraction, s
     p = dict(net.named_parameters())
     groups = p["mlp.0.weight"].shape[0]
     layers = sorted(int(key.split(".")[1]) for key in p if key.startswith("mlp.") and key.endswith("weight"))
-    dense = p["phase.weight"][:, 0] * float(2 / min(scale, Fraction(4))) + p["phase.bias"]
+    dense = p["phase.weight"][:, 0] * float(2 / min(scale, Fraction(net.max_scale))) + p["phase.bias"]
     positions = []
     for position in range(channels * 9):
         zx, zy = p["frequency"][position].chunk(2)
@@ -54,8 +55,20 @@ def bilinear(plane: Tensor, y: Tensor, x: Tensor) -> Tensor:
     return rows[0] * (1 - part_y) + rows[1] * part_y
 
 
-def direct(net: IGConv, features: Tensor, scale: Fraction, lr: Tensor) -> Tensor:
-    """The definition for a batch of one."""
+def cells(place: Fraction, both_sides: bool) -> list[tuple[int, Fraction]]:
+    """The cells that a place in LR pixels belongs to, and its offset from -1 to 1 in each."""
+    cell = math.floor(place)
+    offset = 2 * (place - cell) - 1
+    return [(cell - 1, Fraction(1)), (cell, offset)] if both_sides and offset == -1 else [(cell, offset)]
+
+
+def direct(net: IGConv, trained: list[Fraction], features: Tensor, scale: Fraction, lr: Tensor) -> Tensor:
+    """The definition for a batch of one; at untrained rational scales nothing beyond the trained offsets and scales."""
+    asked = Fraction(scale)
+    is_extended = scale.denominator > 1 and scale not in trained
+    known = [2 * ((i + Fraction(1, 2)) / r % 1) - 1 for r in trained for i in range(r.numerator)]
+    if is_extended:
+        asked = min(max(scale, min(trained)), max(trained))
     _, channels, height, width = features.shape
     around = F.pad(features, (1, 1, 1, 1))[0]
     rows, columns = (int(max(i for i in range(999) if (i + Fraction(1, 2)) / scale < n)) + 1 for n in (height, width))
@@ -63,14 +76,19 @@ def direct(net: IGConv, features: Tensor, scale: Fraction, lr: Tensor) -> Tensor
     for i in range(rows):
         for j in range(columns):
             at = [(Fraction(n) + Fraction(1, 2)) / scale for n in (i, j)]
-            y, x = (math.floor(place) for place in at)
-            offset = [2 * (place - math.floor(place)) - 1 for place in at]
-            window = around[:, y : y + 3, x : x + 3]
+            sides = list(itertools.product(*(cells(place, is_extended) for place in at)))
 
-            def apply(hypernet: nn.Module, offset: list[Fraction] = offset, window: Tensor = window) -> Tensor:
-                kernel = kernel_at(hypernet, channels, *offset, scale)
-                copies = [dihedral_transform(kernel, element) for element in range(8 if net.fgrep else 1)]
-                return torch.einsum("ocuv,cuv->o", torch.stack(copies).mean(dim=0), window)
+            def apply(hypernet: nn.Module, sides: list[Any] = sides) -> Tensor:
+                values = []
+                for (y, down), (x, across) in sides:
+                    offset = (down, across)
+                    if is_extended:
+                        offset = tuple(min(max(d, min(known)), max(known)) for d in offset)
+                    kernel = kernel_at(hypernet, channels, *offset, asked)
+                    copies = [dihedral_transform(kernel, element) for element in range(8 if net.fgrep else 1)]
+                    window = around[:, y : y + 3, x : x + 3]
+                    values.append(torch.einsum("ocuv,cuv->o", torch.stack(copies).mean(dim=0), window))
+                return torch.stack(values).mean(dim=0)
 
             out[0, :, i, j] = apply(net.hypernet)
             if net.sample_hypernet is not None:
@@ -83,17 +101,20 @@ def direct(net: IGConv, features: Tensor, scale: Fraction, lr: Tensor) -> Tensor
 
 
 @pytest.mark.parametrize("plus", [False, True], ids=["igconv", "igconv_plus"])
+@pytest.mark.parametrize("trained", ["3/2,2,4", "2,3"])
 @pytest.mark.parametrize(
-    ("scale", "size"), [("3/2", (5, 4)), ("5/2", (3, 4)), ("7/3", (4, 5)), ("1", (3, 2)), ("2", (2, 3))]
+    ("scale", "size"),
+    [("3/2", (5, 4)), ("5/2", (3, 4)), ("7/3", (4, 5)), ("9/4", (5, 2)), ("1", (3, 2)), ("2", (2, 3)), ("5", (2, 2))],
 )
-def test_equals_the_definition_pixel_by_pixel(scale: str, size: tuple[int, int], plus: bool) -> None:
+def test_equals_the_definition_pixel_by_pixel(scale: str, size: tuple[int, int], trained: str, plus: bool) -> None:
     torch.manual_seed(0)
-    net = TINY(2, (1.5, 2, 4), fgrep=plus, igsample=plus).double()
+    scales = [Fraction(one) for one in trained.split(",")]
+    net = TINY(2, [float(one) for one in scales], fgrep=plus, igsample=plus).double()
     for parameter in net.parameters():
         nn.init.normal_(parameter, std=0.5)
     features, lr = torch.randn(1, 2, *size, dtype=torch.float64), torch.rand(1, 3, *size, dtype=torch.float64)
     with torch.no_grad():
-        expected = direct(net, features, Fraction(scale), lr)
+        expected = direct(net, scales, features, Fraction(scale), lr)
         ours = net(features, Fraction(scale), lr)
     assert ours.shape == expected.shape
     assert relative_error(ours, expected) <= 1e-6

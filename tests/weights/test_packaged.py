@@ -169,6 +169,15 @@ def test_scales_are_continuous(net: SRNet) -> None:
     assert difference(2.25) < 6
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("scale", [1.25, 1.5, 1.75])
+def test_the_network_alone_is_better_than_bicubic_below_its_training(net: SRNet, scale: float) -> None:
+    hr = torch.from_numpy(read_rgb(VALIDATION_PHOTOGRAPHS[0])[:210, :210].copy()).movedim(-1, 0)[None]
+    lr = imresize_uint8(hr, 1 / scale) / 255
+    ours, bicubic = ((model(lr, scale) * 255 - hr).square().mean() for model in (net, Bicubic()))
+    assert ours < bicubic / 10**0.1  # 1 dB
+
+
 def test_below_its_training_it_is_better_than_bicubic(net: SRNet) -> None:
     hr = torch.from_numpy(read_rgb(VALIDATION_PHOTOGRAPHS[0])[:240, :240].copy()).movedim(-1, 0)
     lr = imresize_uint8(hr[None], 2 / 3)[0]

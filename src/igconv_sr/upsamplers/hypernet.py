@@ -5,7 +5,6 @@ O outputs per position and sub-pixel, r = p/q scale in lowest terms, S sub-pixel
 """
 
 import math
-from collections.abc import Sequence
 
 import torch
 from einops import rearrange
@@ -22,22 +21,27 @@ _MOST_POINTS = 2**18
 """The same for a GPU: more than any usual kernel has; it bounds the memory that scales such as 64/63 take."""
 
 
-def sub_pixels(scales: Sequence[Ratio]) -> Tensor:
-    """What a hyper-network is asked for: the p×p sub-pixels of each scale, row by row, one scale behind the other.
+def sub_pixels(scale: Ratio, both_sides: bool = False) -> Tensor:
+    """What a hyper-network is asked for at the scale r = p/q: p×p sub-pixels, row by row.
+
+    Args:
+        scale: r = p/q.
+        both_sides: Whether a line between two cells is asked for twice, from the first at 1 and the second at -1, so
+            that there are (p+1)×(p+1) sub-pixels. It makes no difference for odd q.
 
     Returns:
         (S,3): the offsets down and across, each inside its own cell, which spans [-1,1], and the scale. See
         :mod:`igconv_sr.upsamplers.polyphase`. The offsets of whole scales are the centres of r sub-pixels.
 
     Example:
-        >>> sub_pixels([Ratio(2, 1)]).tolist()
+        >>> sub_pixels(Ratio(2, 1)).tolist()
         [[-0.5, -0.5, 2.0], [-0.5, 0.5, 2.0], [0.5, -0.5, 2.0], [0.5, 0.5, 2.0]]
     """
-    rows = []
-    for p, q in scales:
-        offsets = [(2 * phase + 1) * q % (2 * p) / p - 1 for phase in range(p)]
-        rows += [(down, across, p / q) for down in offsets for across in offsets]
-    return torch.tensor(rows)
+    p, q = scale
+    offsets = [(2 * phase + 1) * q % (2 * p) / p - 1 for phase in range(p)]
+    if both_sides and -1.0 in offsets:
+        offsets.insert(offsets.index(-1.0), 1.0)
+    return torch.tensor([(down, across, p / q) for down in offsets for across in offsets])
 
 
 class GroupedLinear(nn.Module):

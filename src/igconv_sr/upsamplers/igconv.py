@@ -1,6 +1,9 @@
 """IGConv and IGConv+: one convolution whose kernel a hyper-network generates for any scale, whole or not.
 
-The paper has whole scales; at a rational one the same hyper-network is asked for the kernels of p×p sub-pixels.
+The paper has whole scales; at a rational one the same hyper-network is asked for the kernels of p×p sub-pixels. At
+those that it was not trained for it is asked for nothing else than it was trained for: offsets and scales beyond are
+taken as the outermost of the training, and a line between two cells, which whole scales do not have, is computed from
+both.
 
 Lee, Yun and Ro, Implicit Grid Convolution for Multi-Scale Image Super-Resolution, arXiv 2408.09674.
 
@@ -30,14 +33,13 @@ def convolve_and_resample(features: Tensor, kernel: Tensor, ratio: Ratio, lr: Te
 
     Args:
         features: (B,C,H,W).
-        kernel: (3·p·p,C,k,k), or (15·p·p,C,k,k) with the kernel of IGSample behind.
+        kernel: (3·n·n,C,k,k), or (15·n·n,C,k,k) with the kernel of IGSample behind; n = p, or p + 1 for an even q.
         ratio: r = p/q.
         lr: (B,3,H,W), the LR image that IGSample resamples.
     """
-    colours = 3 * ratio.p**2
-    main, maps = polyphase(features, kernel, ratio).tensor_split((colours,), dim=1)
+    main, maps = polyphase(features, kernel, ratio).tensor_split((3 * ratio.p**2,), dim=1)
     convolved = F.pixel_shuffle(main, ratio.p)
-    return Branches(convolved, resample(lr, maps, ratio) if kernel.shape[0] > colours else None)
+    return Branches(convolved, resample(lr, maps, ratio) if maps.shape[1] > 0 else None)
 
 
 class IGConv(Upsampler):
@@ -86,7 +88,7 @@ class IGConv(Upsampler):
         largest = max(scales) if max_scale is None else max_scale
         self.ratios = [nearest_ratio(scale) for scale in scales]
         # On the device already: what a step had to copy there, it would have to wait for.
-        self.register_buffer("points", sub_pixels(self.ratios), persistent=False)
+        self.register_buffer("points", torch.cat([sub_pixels(ratio) for ratio in self.ratios]), persistent=False)
         self.register_buffer("mean_of_copies", mean_of_copies(kernel_size), persistent=False)
         self.hypernet = HyperNetwork(positions, 3, hidden_dim, num_layers, largest)
         self.sample_hypernet = (
@@ -94,9 +96,10 @@ class IGConv(Upsampler):
         )
 
     def kernel(self, scale: Scale) -> Tensor:
-        """The kernel at scale r = p/q: (3·p·p,C,k,k), with IGSample (15·p·p,C,k,k).
+        """The kernel at scale r = p/q: (3·n·n,C,k,k), with IGSample (15·n·n,C,k,k).
 
-        Its size and the time it takes grow with p·p, whatever q is.
+        n = p, or p + 1 for an even q that was not trained: see :func:`igconv_sr.upsamplers.polyphase.polyphase`. Its
+        size and the time it takes grow with p·p, whatever q is.
 
         Raises:
             InputError: If ``scale`` is not a number from 1 to 64.
@@ -105,7 +108,9 @@ class IGConv(Upsampler):
 
     def kernels(self, ratios: Sequence[Ratio]) -> list[Tensor]:
         """As :meth:`kernel` of several scales, which go through each hyper-network together."""
-        points = self.points if ratios == self.ratios else sub_pixels(ratios).to(self.points)
+        all_trained = ratios == self.ratios
+        of_scales = self._trained_points() if all_trained else [self._points(ratio) for ratio in ratios]
+        points = self.points if all_trained else torch.cat(of_scales)
         networks = [net for net in (self.hypernet, self.sample_hypernet) if net is not None]
         # Channels O-major, as depth-to-space expects.
         pattern = "g (c uv s) o -> g o s c uv"
@@ -113,9 +118,19 @@ class IGConv(Upsampler):
         kernels = torch.cat([group for net in networks for group in rearrange(net(points), pattern, **sizes)])
         if self.fgrep:
             kernels = kernels @ self.mean_of_copies
-        parts = kernels.split_with_sizes([ratio.p**2 for ratio in ratios], dim=1)
+        parts = kernels.split_with_sizes([len(own) for own in of_scales], dim=1)
         shape = (-1, self.in_channels, self.kernel_size, self.kernel_size)
         return [part.reshape(shape) for part in parts]
+
+    def _trained_points(self) -> list[Tensor]:
+        return list(self.points.split_with_sizes([ratio.p**2 for ratio in self.ratios]))
+
+    def _points(self, ratio: Ratio) -> Tensor:
+        if ratio.q == 1 or ratio in self.ratios:
+            return sub_pixels(ratio).to(self.points)
+        # Beyond what it was trained for a hyper-network gives anything: up to 15 dB less at ×1.5, 0.5 dB at ×2.5.
+        points = sub_pixels(ratio, both_sides=True).to(self.points)
+        return points.clamp(self.points.amin(dim=0), self.points.amax(dim=0))
 
     def branches(self, features: Tensor, ratio: Ratio, lr: Tensor) -> Branches:
         """Computes the branches of an image at the scale r = p/q."""
@@ -139,7 +154,8 @@ class FoldedIGConv(Upsampler):
     """IGConv whose hyper-network has been evaluated: one plain convolution per scale.
 
     Args:
-        kernels: A kernel (3·p·p,C,k,k) or (15·p·p,C,k,k) per scale r = p/q, by its name: ``"2"`` or ``"5/2"``.
+        kernels: Those of :meth:`IGConv.kernel`, (3·n·n,C,k,k) or (15·n·n,C,k,k), by the names of the scales: ``"2"`` or
+            ``"5/2"``.
     """
 
     shared_across_scales = False

@@ -3,8 +3,11 @@
 Output pixel i of an axis, at the scale r = p/q in lowest terms, has its centre at (i + 1/2)·q/p in LR pixels. It
 belongs to the LR pixel (cell) n = floor((i + 1/2)·q/p) and lies there at the offset d = 2·((i + 1/2)·q/p - n) - 1 in
 [-1,1), the coordinate of a hyper-network: :func:`igconv_sr.upsamplers.hypernet.sub_pixels`. It is computed by the
-kernel of that offset on the k×k features around that cell. A centre on the line between two cells, which there is for
-even q, belongs to the second one, at d = -1.
+kernel of that offset on the k×k features around that cell.
+
+For even q one line of centres per period lies between two cells, q/2 - 1 and q/2. It belongs to the second one, at d =
+-1; or, where kernels of p + 1 phases are given, to both: it is the mean of what the first gives at d = 1 and the second
+at d = -1. A hyper-network is least sure there, as whole scales have no such offsets.
 
 As i grows by p, n grows by q and d is the same again. So each axis has p phases, all of different offsets, and the
 result is p×p kernels, each applied to every q-th cell of each axis. For q = 1 this is the sub-pixel convolution: n =
@@ -33,7 +36,8 @@ def polyphase(features: Tensor, kernel: Tensor, scale: Ratio) -> Tensor:
 
     Args:
         features: (B,C,H,W).
-        kernel: (O·p·p,C,k,k), k odd; ordered output, row phase, column phase.
+        kernel: (O·n·n,C,k,k), k odd; ordered output, row phase, column phase. n = p, or for even q also p + 1: the line
+            between two cells is then computed from both. O is no multiple of p².
         scale: r = p/q.
 
     Returns:
@@ -47,25 +51,43 @@ def polyphase(features: Tensor, kernel: Tensor, scale: Ratio) -> Tensor:
         return F.conv2d(features, kernel, padding=reach)
     height, width = features.shape[-2:]
     padded = F.pad(features, (reach, reach + -width % q, reach, reach + -height % q))
-    phases = kernel.view(-1, p, p, *kernel.shape[1:])
-    spans = phases_of_cells(scale)
+    both_sides = len(kernel) % p**2 != 0
+    per_axis = p + 1 if both_sides else p
+    phases = kernel.view(-1, per_axis, per_axis, *kernel.shape[1:])
+    spans = phases_of_cells(scale, both_sides)
     rows = [
         torch.cat([_of_cell(padded, phases[:, down, across], top, left, q) for left, across in enumerate(spans)], dim=3)
         for top, down in enumerate(spans)
     ]
-    return torch.cat(rows, dim=2).flatten(1, 3)
+    out = torch.cat(rows, dim=2)
+    if both_sides:
+        out = _one_line(_one_line(out, dim=2), dim=3)
+    return out.flatten(1, 3)
 
 
-def phases_of_cells(scale: Ratio) -> list[slice]:
+def phases_of_cells(scale: Ratio, both_sides: bool) -> list[slice]:
     """For each of the q cells of a period the phases, out of p, that belong to it.
 
+    Args:
+        scale: r = p/q.
+        both_sides: Whether the line between two cells counts twice, as one of p + 1 phases.
+
     Example:
-        >>> phases_of_cells(Ratio(5, 2)), phases_of_cells(Ratio(3, 1))
-        ([slice(0, 2, None), slice(2, 5, None)], [slice(0, 3, None)])
+        >>> phases_of_cells(Ratio(5, 2), False), phases_of_cells(Ratio(5, 2), True)
+        ([slice(0, 2, None), slice(2, 5, None)], [slice(0, 3, None), slice(3, 6, None)])
     """
     # Those before cell n are the output pixels of an image of n cells.
     bounds = [output_length(cell, scale) for cell in range(scale.q + 1)]
+    if both_sides:
+        bounds = [bound + (2 * cell >= scale.q) for cell, bound in enumerate(bounds)]
     return [slice(first, last) for first, last in pairwise(bounds)]
+
+
+def _one_line(phases: Tensor, dim: int) -> Tensor:
+    """The mean of the two lines in the middle instead of both."""
+    around = phases.shape[dim] // 2 - 1
+    before, first, second, after = phases.split_with_sizes((around, 1, 1, around), dim)
+    return torch.cat((before, (first + second) / 2, after), dim)
 
 
 def _of_cell(padded: Tensor, phases: Tensor, top: int, left: int, q: int) -> Tensor:
