@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from command_line import photographs
@@ -167,6 +168,11 @@ def test_a_file_in_place_of_a_folder(one_line, arguments: list[str]) -> None:
 def test_home_folder(monkeypatch: pytest.MonkeyPatch, argument: str, expected: str) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert cli.at_home([argument]) == [expected]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_missing_gpu(one_line) -> None:
+    assert one_line("train", "trainer=gpu").endswith("backend found; leave out trainer=… for what there is")
 
 
 def test_empty_folder(one_line, tmp_path: Path) -> None:

@@ -138,6 +138,13 @@ def log_and_be_killed(folder: Path, steps: range) -> None:
     assert done.returncode == -signal.SIGKILL
 
 
+def test_disabled_wandb_is_not_taken_for_a_logger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    with pytest.raises(InputError, match="WANDB_MODE=disabled is set; unset it, or take logger=csv"):
+        wandb_logger("project", str(tmp_path / "run"), "name")
+    assert not any(tmp_path.iterdir())
+
+
 def test_rows_outlive_sigkill_and_repeated_steps_are_not_logged_again(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     log_and_be_killed(folder, range(45))

@@ -118,7 +118,9 @@ def test_defaults_beat_bicubic_by_far_on_set5(tmp_path: Path) -> None:
 def test_the_last_step_is_validated(tmp_path: Path) -> None:
     photographs(tmp_path / "pictures")
     sizes = (f"data.root={tmp_path / 'pictures'}", f"paths.output_dir={tmp_path / 'run'}", "trainer.max_steps=7")
-    succeed("train", *TINY, *sizes, "trainer.val_check_interval=3", cwd=tmp_path)
+    succeed("train", *TINY, *sizes, "trainer.val_check_interval=3", "further_scales=[3,2.5]", cwd=tmp_path)
+    scored = [row["scale"] for row in csv.DictReader((tmp_path / "run" / "results.csv").open())]
+    assert scored == ["2", "2.5", "3", "4"], "each once, also ×3 of both lists"
     logged = list(csv.DictReader((tmp_path / "run" / "metrics" / "version_0" / "metrics.csv").open()))
     validated = [int(row["step"]) for row in logged if row.get("valid/psnr_y_x2")]
     assert len(validated) == 3

@@ -61,7 +61,8 @@ def explain(error: BaseException, command: str, arguments: Sequence[str]) -> str
             group = next(key_of(each) for each in arguments if each.endswith("=null") and _is_group(key_of(each)))
             return f"{group}=null: a group takes one of its choices; leave {group} out for its default"
         case _ if type(error).__name__ == "MisconfigurationException":  # Lightning's, which takes seconds to import
-            return _first_line(error)
+            advice = "; leave out trainer=… for what there is" if "backend found" in str(error) else ""
+            return f"{_first_line(error).rstrip('!')}{advice}"
         case _ if isinstance(error, _COMPOSITION_ERRORS):
             return _explain_override(_first_line(error), command, arguments)
         case _:

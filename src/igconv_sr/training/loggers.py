@@ -110,12 +110,15 @@ def wandb_logger(
         group: Group of the run in any case.
 
     Raises:
-        InputError: If W&B cannot be reached, or a note of the run or of the sweep's cell is damaged.
+        InputError: If W&B is disabled or cannot be reached, or a note of the run or of the sweep's cell is damaged.
     """
+    mode = os.environ.get("WANDB_MODE", "online" if _has_account() else "offline")
+    if mode == "disabled":
+        raise InputError("logger=wandb would log nothing, as WANDB_MODE=disabled is set; unset it, or take logger=csv")
     folder = Path(save_dir)
     folder.mkdir(parents=True, exist_ok=True)
     cell_name, sweep = _cell(folder)
-    offline = os.environ.get("WANDB_MODE", "online" if _has_account() else "offline") != "online"
+    offline = mode != "online"
     if wandb.run is not None:
         wandb.finish(exit_code=1)  # of a training before this one in the same process, which did not end well
     logger = ResumableWandbLogger(

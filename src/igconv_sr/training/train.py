@@ -89,7 +89,7 @@ def _train(config: DictConfig, folder: Path, kept: KeptConfiguration) -> None:
     optimizer, schedule = _optimisation(config, limit)
     seed_everything(config.seed, workers=True, verbose=False)
     data: MixedScaleData = instantiate(config.data)
-    further_scales = [plain_scale(scale) for scale in config.further_scales]
+    further_scales = [scale for scale in map(plain_scale, config.further_scales) if scale not in data.scales]
     scales = [*data.scales, *further_scales]
     benchmarks = _benchmarks(config, data, scales)
     say(data.describe())
