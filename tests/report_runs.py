@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,14 @@ Scores = Mapping[tuple[str, float], Mapping[str, tuple[float, float]]]
 """By benchmark and scale: PSNR and SSIM on luma by image."""
 
 
-def config(upsampler: Mapping[str, Any], scales: list[int], seed: int = 0) -> dict[str, Any]:
+def config(upsampler: Mapping[str, Any], scales: Sequence[int | str], seed: int = 0) -> dict[str, Any]:
     """What matters of a training's configuration."""
     return {
         "seed": seed,
         "paths": {"output_dir": f"somewhere/{seed}"},
         "model": {"_target_": "igconv_sr.encoders.EDSR", "num_feat": 8},
         "upsampler": {"_partial_": True, **upsampler},
-        "data": {"_target_": "igconv_sr.data.SampleData", "scales": scales, "seed": seed},
+        "data": {"_target_": "igconv_sr.data.SampleData", "scales": list(scales), "seed": seed},
         "loss": {"l1": 1.0, "frequency": 0},
         "optim": {"optimizer": {"lr": 0.002}},
         "trainer": {"max_steps": 5, "devices": 1},

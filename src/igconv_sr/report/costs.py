@@ -47,7 +47,7 @@ class Family:
     scored: Rows
 
     @property
-    def scales(self) -> tuple[int, ...]:
+    def scales(self) -> tuple[float, ...]:
         """All scales that it serves."""
         return tuple(sorted({scale for member in self.members for scale in member.scales}))
 
@@ -136,14 +136,14 @@ class SameScales(NamedTuple):
         benchmarks: Names and numbers of images.
     """
 
-    scales: tuple[int, ...]
+    scales: tuple[float, ...]
     families: Sequence[Family]
     benchmarks: Sequence[tuple[str, int]]
 
 
 def of_same_scales(rows: Rows) -> Iterator[SameScales]:
     """What can be compared by cost."""
-    groups: dict[tuple[int, ...], list[Family]] = {}
+    groups: dict[tuple[float, ...], list[Family]] = {}
     for family in families(rows):
         groups.setdefault(family.scales, []).append(family)
     for scales, members in sorted(groups.items()):

@@ -6,6 +6,7 @@ from igconv_sr.report.costs import cost_table, is_of, of_same_scales, scatters, 
 from igconv_sr.report.crops import crops, largest_spreads
 from igconv_sr.report.deltas import Delta, find_deltas
 from igconv_sr.report.document import Heading, Report, Section, Table, TableCell
+from igconv_sr.report.figures import slug
 from igconv_sr.report.found_runs import Runs
 from igconv_sr.report.overview import overview_pictures, overview_tables, verdicts
 from igconv_sr.report.published import COMPARABLE_PROTOCOLS, match_published, published_rows
@@ -170,7 +171,7 @@ class Builder:
                 if not group.benchmarks:
                     continue
                 where = f"trained on {data}, protocol {protocol}"
-                start = f"cost-{number}-{''.join(f'x{scale}' for scale in group.scales)}"
+                start = f"cost-{number}-{''.join(slug(f'x{scale:g}') for scale in group.scales)}"
                 pictures = list(scatters(group, where, start, efficiency, self.labels))
                 table = cost_table(group, protocol, data, efficiency, self.labels)
                 section.pictures += (picture for _, picture in pictures)

@@ -11,6 +11,7 @@ from igconv_sr.runs.files import Row
 from igconv_sr.runs.results import WEIGHTS_OF
 from igconv_sr.runs.same_training import what_matters
 from igconv_sr.runs.trainings import Training
+from igconv_sr.scale import plain_scale
 from igconv_sr.weights.card import RAW
 
 _IN_COLUMNS = re.compile(r"seed|data\.seed|run\..+|trainer\.(_target_|max_steps)|.*\._partial_")
@@ -66,9 +67,9 @@ class Variant:
         return dict(self.settings or ())
 
     @property
-    def scales(self) -> tuple[int, ...]:
-        """Scales of the training; empty where they are not known."""
-        return tuple(json.loads(self.known.get("data.scales", "[]")))
+    def scales(self) -> tuple[float, ...]:
+        """Scales of the training, also where they were written as ``7/3``; empty where they are not known."""
+        return tuple(plain_scale(scale) for scale in json.loads(self.known.get("data.scales", "[]")))
 
     @property
     def name(self) -> str:

@@ -3,8 +3,6 @@
 import re
 from typing import NamedTuple
 
-from igconv_sr.scale import plain_scale
-
 STEP = "trainer/global_step"
 """Lightning's name of the horizontal axis of all curves."""
 
@@ -36,7 +34,7 @@ def valid_score(measure: str, scale: float, kind: str = "") -> str:
 
 
 class ValidScore(NamedTuple):
-    """What the name of a curve of validation says; the arguments of :func:`valid_score`."""
+    """What the name of a curve of validation says; the arguments of :func:`valid_score`, the scale to six digits."""
 
     measure: str
     scale: float
@@ -51,7 +49,7 @@ def read_valid_score(name: str) -> ValidScore | None:
         ValidScore(measure='psnr_y', scale=2.5, kind='+tile128')
     """
     found = re.fullmatch(r"valid/(\w+)_x(\d+(?:\.\d+)?)([ +].*)?", name)
-    return None if found is None else ValidScore(found[1], plain_scale(float(found[2])), found[3] or "")
+    return None if found is None else ValidScore(found[1], float(found[2]), found[3] or "")
 
 
 def train_score(measure: str, scale: float) -> str:
