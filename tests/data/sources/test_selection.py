@@ -115,6 +115,27 @@ def test_validation_images_that_others_replace_are_not_left_out_silently(tmp_pat
     assert not select_folder(root, root / "valid").notices
 
 
+@pytest.mark.parametrize("valid", ["photos/best", "photos/../photos/best", "link", "links"])
+def test_validation_images_are_not_trained_on_however_their_path_is_spelt(tmp_path: Path, valid: str) -> None:
+    root = touch(tmp_path, "photos/a.png", "photos/b.png", "photos/best/c.png", "photos/best/d.png") / "photos"
+    (tmp_path / "link").symlink_to(root / "best")
+    (tmp_path / "links").mkdir()
+    for name in ("c", "d"):
+        (tmp_path / "links" / f"valid_{name}.png").symlink_to(root / "best" / f"{name}.png")
+    found = select_folder(root, tmp_path / valid)
+    assert [path.name for path in found.train] == ["a.png", "b.png"]
+    assert len(found.valid) == 2
+
+
+def test_a_second_name_of_an_image_that_is_kept_back_is_not_trained_on(tmp_path: Path) -> None:
+    root = touch(tmp_path, "a.png", "b.png")
+    (root / "z.png").symlink_to(root / "a.png")
+    assert [path.name for path in select_folder(root).train] == ["b.png"]
+    (root / "b.png").unlink()
+    with pytest.raises(InputError, match="holds the same image several times"):
+        select_folder(root)
+
+
 def test_images_beside_a_folder_of_hr_images_are_not_left_out_silently(tmp_path: Path) -> None:
     found = select_folder(touch(tmp_path, "HR/a.png", "HR/b.png", "preview.png"))
     assert len(found.train) + len(found.valid) == 2

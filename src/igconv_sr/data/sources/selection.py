@@ -1,5 +1,6 @@
 """Which files ``data=div2k``, ``data=folder`` and so on train and validate on."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -178,8 +179,7 @@ def select_folder(root: Path, valid_root: Path | None = None) -> Selection:
         valid_sets = _sets_with_images(valid_root.absolute(), of_valid)
     valid, train = _files(valid_sets), _files(train_sets or sets)
     if valid:
-        validated_on = set(valid)
-        train = [path for path in train if path not in validated_on]
+        train = _without(train, valid)
     notices = [*_left_out(sets, train_sets, valid_sets), *left_out.notices(), *of_valid.notices()]
     if not valid_sets:
         return _hold_out(train, root, notices, train_sets or sets)
@@ -235,9 +235,25 @@ def _hold_out(files: list[Path], folder: Path, notices: list[str], sets: Sequenc
     if len(files) < 2:
         raise InputError(f"{folder} holds a single image; one more is needed for validation")
     valid = files[::10][:10]
-    kept = set(valid)
-    train = [path for path in files if path not in kept]
+    train = _without(files, valid)
+    if not train:
+        raise InputError(f"{folder} holds the same image several times; one more is needed for validation")
     return Selection(train, valid, _KEPT_BACK, None, notices, _lr_files(sets))
+
+
+def _without(files: Iterable[Path], valid: Iterable[Path]) -> list[Path]:
+    """Those that are not validated on, by whatever path or link."""
+    kept = {_identity(path) for path in valid}
+    return [path for path in files if _identity(path) not in kept]
+
+
+def _identity(path: Path) -> tuple[int, int] | Path:
+    """Equal for all paths of a file; a link that leads nowhere is told when it is read."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 (half the time of Path.stat)
+    except OSError:
+        return path
+    return status.st_dev, status.st_ino
 
 
 def _lr_files(sets: Sequence[ImageSet]) -> dict[int, dict[Path, Path]]:
