@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from command_line import TINY, photographs, run, start, succeed
+from igconv_sr.runs.results import read_results
 from igconv_sr.weights.checkpoint import load
 
 FINETUNE = ("data.lr_patch_size=10", "trainer.max_steps=40", "seed=2")
@@ -66,3 +67,22 @@ def test_stopped_in_the_second_stage_it_goes_on_there(tmp_path: Path, number: si
     printed = succeed("train", "ckpt_path=last", f"paths.output_dir={tmp_path / 'run'}", cwd=tmp_path)
     assert "Stage 1 of 2, pretrain: finished before" in printed
     assert_finetuned_by_hand(tmp_path, tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_after_its_end_it_is_scored_on_further_benchmarks_and_trained_further(tmp_path: Path) -> None:
+    photographs(tmp_path / "Other" / "HR", count=2)
+    stages = "stages={pretrain: ['trainer.max_steps=2'], finetune: ['trainer.max_steps=3']}"
+    folder = tmp_path / "run"
+    succeed(*options(tmp_path, "run"), "data.lr_patch_size=8", stages, cwd=tmp_path)
+    again = ("train", "ckpt_path=last", f"paths.output_dir={folder}")
+    printed = succeed(*again, f"benchmarks=[{tmp_path / 'Other'}]", cwd=tmp_path)
+    assert "Stage 1 of 2, pretrain: finished before" in printed
+    assert rows_of(folder) == [(benchmark, "3") for benchmark in ("folder", "Other") for _ in range(3)]
+    succeed(*again, "trainer.max_steps=4", cwd=tmp_path)
+    assert rows_of(folder) == [(benchmark, "4") for benchmark in ("folder", "Other") for _ in range(3)]
+
+
+def rows_of(folder: Path) -> list[tuple[str, str]]:
+    """Benchmark and steps."""
+    return [(line.row["benchmark"], line.row["steps"]) for line in read_results(folder)]

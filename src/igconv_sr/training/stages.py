@@ -28,6 +28,8 @@ _OF_A_STAGE = ("stages", "weights", "ckpt_path", "paths.output_dir")
 def train_in_stages(config: DictConfig) -> None:
     """Trains the stages that are not finished, each in a folder of its own below that of the run.
 
+    The last one goes on, or is scored again, also where it has results.
+
     Raises:
         InputError: If the stages are not well given.
         SystemExit: With the status of a stage that did not end well.
@@ -47,7 +49,9 @@ def train_in_stages(config: DictConfig) -> None:
 def _train_all(stages: Mapping[str, Sequence[str]], weights: Path | None, folder: Path) -> None:
     for number, (name, overrides) in enumerate(stages.items(), 1):
         title = f"Stage {number} of {len(stages)}, {name}"
-        if (folder / name / FILE_NAME).is_file():
+        # The last one may be asked for further steps or benchmarks, as any training that has ended.
+        goes_on = number == len(stages) and _last_checkpoint(folder / name).is_file()
+        if (folder / name / FILE_NAME).is_file() and not goes_on:
             say(f"{title}: finished before")
         else:
             say(f"{title}: {' '.join(overrides)}" if overrides else title)
@@ -57,7 +61,7 @@ def _train_all(stages: Mapping[str, Sequence[str]], weights: Path | None, folder
 
 def _train(overrides: Sequence[str], folder: Path, weights: Path | None, run: Path) -> None:
     own = [f"paths.output_dir={quoted(str(folder))}", "stages=null"]
-    if (folder / "checkpoints" / "last.ckpt").is_file():
+    if _last_checkpoint(folder).is_file():
         own.append("ckpt_path=last")
     elif weights is not None:  # at the first step only
         own.append(f"weights={quoted(str(weights))}")
@@ -68,6 +72,10 @@ def _train(overrides: Sequence[str], folder: Path, weights: Path | None, run: Pa
         say(f"All stages continue with: make train ckpt_path=last {shlex.quote(f'paths.output_dir={run}')}")
     if status:
         raise SystemExit(status if status > 0 else 128 - status)
+
+
+def _last_checkpoint(folder: Path) -> Path:
+    return folder / "checkpoints" / "last.ckpt"
 
 
 def _merged(overrides: Sequence[str]) -> Iterator[str]:
