@@ -27,7 +27,7 @@ from igconv_sr.network import Bicubic
 from igconv_sr.runs.results import source, write_results
 from igconv_sr.super_resolver import SuperResolver
 from igconv_sr.weights.card import ModelCard
-from igconv_sr.weights.checkpoint import save_safetensors
+from igconv_sr.weights.checkpoint import load_with_card, save_safetensors
 
 HEADER = "benchmark,image,scale,psnr_y,ssim_y,psnr_rgb,ssim_rgb,protocol,model,upsampler,checkpoint,hr_file,lr_file"
 
@@ -210,13 +210,16 @@ def test_the_command_writes_table_and_picture(
     with Image.open(tmp_path / "out" / "compare.png") as picture:
         assert picture.width > picture.height > 500
 
+    save_safetensors(net, card.after(6), tmp_path / "net.safetensors")
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "net.safetensors is of step 6 by now, and was scored at step 0; --images 0" in capsys.readouterr().err
     (tmp_path / "net.safetensors").unlink()
     with pytest.raises(SystemExit):
         cli.main()
     assert "net.safetensors, named in b/results_per_image.csv, does not exist" in capsys.readouterr().err
     shutil.rmtree(tmp_path / "out")
-    per_image = tmp_path / "b" / "results_per_image.csv"
-    per_image.write_text(per_image.read_text().replace("net.safetensors", "photo-small"))
+    evaluated("b", net, "photo-small", load_with_card("photo-small")[1])
     cli.main()
     assert (tmp_path / "out" / "compare.png").is_file(), "packaged weights are known by their names"
     shutil.rmtree(tmp_path / "out")

@@ -179,6 +179,12 @@ def test_cut_outs_show_what_the_models_make_of_the_image(tmp_path: Path) -> None
                 sr = (net(item.lr / 255, 2).clamp(0, 1) * 255).round().byte()[0].permute(1, 2, 0).numpy()
             assert np.array_equal(sr[place], part)
 
+    net, card = nets["igconv"]
+    save_safetensors(net, card.after(6), tmp_path / "igconv" / "model.safetensors")  # type: ignore[arg-type]
+    report = Builder(read_runs([tmp_path]), crops=2).build()
+    assert not [section for section in report.sections if section.anchor == "crops"]
+    assert "of step 6 by now, and was scored at step 0" in "\n".join(report.sections[-1].items)
+
     (tmp_path / "igconv" / "model.safetensors").unlink()
     report = Builder(read_runs([tmp_path]), crops=2).build()
     assert not [section for section in report.sections if section.anchor == "crops"]

@@ -14,7 +14,8 @@ from igconv_sr.evaluation.finished_pictures import FinishedPictures
 from igconv_sr.evaluation.side_by_side import Panel, PictureRow, save_picture, square_with_most
 from igconv_sr.inference.settings import Inference
 from igconv_sr.metrics import Protocol, find_protocol
-from igconv_sr.network import Bicubic
+from igconv_sr.network import Bicubic, SRNet
+from igconv_sr.runs.files import Row
 from igconv_sr.runs.results import WEIGHTS_OF
 from igconv_sr.super_resolver import SuperResolver
 from igconv_sr.weights.checkpoint import load_with_remark
@@ -37,7 +38,7 @@ def save_largest_differences(
         path: The PNG file.
 
     Raises:
-        InputError: If a checkpoint or an image named in the tables is not there any more.
+        InputError: If a checkpoint or an image named in the tables is not there any more, or is another one by now.
     """
     name, plus, marks = a.protocol.partition("+")
     protocol, inference = find_protocol(name), Inference.from_marks(plus + marks)
@@ -82,7 +83,25 @@ def _model(run: RunTable, inference: Inference) -> Model:
             f"{row['checkpoint']}, named in {run.path}, does not exist seen from here; run this where the model was "
             "evaluated, or leave the picture out with --images 0"
         )
-    return of_net(load_with_remark(row["checkpoint"], weights_of=row.get(WEIGHTS_OF) or None)[0], inference)
+    try:
+        return of_net(read_scored(row), inference)
+    except InputError as error:
+        raise InputError(f"{run.path}: {error}; --images 0 leaves the picture out") from error
+
+
+def read_scored(row: Row) -> SRNet:
+    """The network that a row of results is of.
+
+    Args:
+        row: Names weights that are there.
+
+    Raises:
+        InputError: If they cannot be read, or were trained further since they were scored.
+    """
+    net, card, _ = load_with_remark(row["checkpoint"], weights_of=row.get(WEIGHTS_OF) or None)
+    if (scored := row.get("steps", "")) not in ("", str(card.steps)):
+        raise InputError(f"{row['checkpoint']} is of step {card.steps} by now, and was scored at step {scored}")
+    return net
 
 
 def of_net(net: SuperResolver, inference: Inference) -> Model:

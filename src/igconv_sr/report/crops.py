@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from igconv_sr.compare.differences import ImageKey
-from igconv_sr.compare.largest_differences import read_image
+from igconv_sr.compare.largest_differences import read_image, read_scored
 from igconv_sr.errors import InputError
 from igconv_sr.evaluation.side_by_side import square_with_most
 from igconv_sr.inference.settings import Inference
@@ -22,9 +22,7 @@ from igconv_sr.report.figures import draw_gallery, picture
 from igconv_sr.report.seed_means import Rows, shown
 from igconv_sr.report.variants import Labels, Variant
 from igconv_sr.runs.files import Row
-from igconv_sr.runs.results import WEIGHTS_OF
 from igconv_sr.super_resolver import SuperResolver
-from igconv_sr.weights.checkpoint import load_with_remark
 from igconv_sr.weights.packaged import are_there
 
 
@@ -142,7 +140,7 @@ def _model(row: Row) -> SuperResolver:
         return Bicubic()
     if not are_there(row["checkpoint"]):
         raise InputError(f"the weights {row['checkpoint']} are not there, seen from here")
-    return load_with_remark(row["checkpoint"], weights_of=row.get(WEIGHTS_OF) or None)[0]
+    return read_scored(row)
 
 
 def _one(rows: Sequence[Row], column: str) -> str:
