@@ -217,6 +217,30 @@ def test_what_stands_twice_counts_once_and_what_disagrees_stays_apart(tmp_path: 
     assert any("evaluate/other" in name for name in found)
 
 
+def test_the_rounding_of_another_device_and_further_measures_make_no_other_row(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        run = write_run(
+            tmp_path / "train" / f"{seed}", {("Set5", 2): {"a": (20 + seed, 0.9)}}, config(IGCONV, [2], seed)
+        )
+        again = write_run(
+            tmp_path / "evaluate" / f"{seed}",
+            {("Set5", 2): {"a": (20 + seed + 1e-5, 0.9 - 1e-7)}},
+            None,
+            checkpoint=str(run / "checkpoints" / "last.ckpt"),
+            seed=seed,
+        )
+        for name in ("results.csv", "results_per_image.csv"):
+            head, row = (again / name).read_text().splitlines()
+            (again / name).write_text(f"{head},lpips\n{row},{0.1 + 0.02 * seed}\n")
+    (table,) = tables(build(tmp_path), "measured")
+    ((name, *cells),) = table.rows
+    values = {heading.name: cell for heading, cell in zip(table.headings[1:], cells, strict=True)}
+    assert name.note == "no FGRep; no IGSample; no frequency loss"
+    assert (values["PSNR Y"].text, values["PSNR Y"].note) == ("20.50", "± 0.71")
+    assert (values["LPIPS ↓"].text, values["LPIPS ↓"].note) == ("0.1100", "± 0.0141")
+    assert values["seeds"].text == "2"
+
+
 def test_an_evaluation_belongs_to_the_training_of_its_weights(tmp_path: Path) -> None:
     run = write_run(tmp_path / "train" / "run", {("sample", 2): {"a": (20, 0.9)}}, config(IGCONV, [2]))
     for name in ("checkpoints/last.ckpt", "model.safetensors"):

@@ -15,6 +15,9 @@ from igconv_sr.runs.results import MEASURES, MORE_MEASURES
 
 _BENCHMARKS = ("Set5", "Set14", "B100", "Urban100", "Manga109")
 LOWER_IS_BETTER = ("lpips", "dists")
+_ALL_MEASURES = (*MEASURES, *MORE_MEASURES)
+_ROUNDING_DB, _ROUNDING = 1e-3, 1e-5
+"""A tenth of the last digit that tables show; processors with other instructions differ by 1e-5 dB."""
 
 
 class Column(NamedTuple):
@@ -114,27 +117,46 @@ def _protocol_order(item: tuple[str, object]) -> tuple[bool, str]:
 
 
 def _add(scored: Scored, measured: Measured) -> bool:
+    """Adds what is new, also further measures of images that are there; whether there was anything."""
     new = False
     seed = measured.source["seed"]
     for (benchmark, scale), row in measured.means.items():
         rows = scored.rows.setdefault(Column(benchmark, int(row["images"]), scale), {})
-        if seed not in rows:
-            rows[seed], new = row, True
+        known = rows.get(seed, {})
+        new |= any(row.get(name) and not known.get(name) for name in _ALL_MEASURES)
+        rows[seed] = _completed(known, row)
     images = scored.images.setdefault(seed, {})
     for key, row in measured.images.items():
-        images.setdefault(key, row)
+        images[key] = _completed(images.get(key, {}), row)
     return new
+
+
+def _completed(known: Row, row: Row) -> Row:
+    return {**row, **{name: value for name, value in known.items() if value}}
 
 
 def _disagreeing(measured: Sequence[Measured]) -> set[int]:
     """Evaluations of the same variant and seed on the same images with other numbers."""
-    seen: dict[object, dict[tuple[str, ...], list[int]]] = {}
+    seen: dict[object, list[tuple[Row, int]]] = {}
     for each in measured:
         for place, row in each.means.items():
             cell = variant_of(each), each.source["seed"], each.source["protocol"], place, row["images"]
-            values = tuple(row.get(name, "") for name in (*MEASURES, *MORE_MEASURES))
-            seen.setdefault(cell, {}).setdefault(values, []).append(id(each))
-    return {one for values in seen.values() if len(values) > 1 for ids in values.values() for one in ids}
+            seen.setdefault(cell, []).append((row, id(each)))
+    return {
+        one
+        for (first, *others) in seen.values()
+        if not all(_agree(first[0], row) for row, _ in others)
+        for _, one in (first, *others)
+    }
+
+
+def _agree(a: Row, b: Row) -> bool:
+    """Whether what both hold is the same but for rounding, which differs between devices."""
+    return all(
+        math.isclose(float(a[name]), float(b[name]), rel_tol=0, abs_tol=_ROUNDING_DB if "psnr" in name else _ROUNDING)
+        for name in _ALL_MEASURES
+        if a.get(name) and b.get(name)
+    )
 
 
 def columns_of(scored: Iterable[Scored]) -> list[Column]:
@@ -150,11 +172,11 @@ def measures_of(scored: Iterable[Scored], columns: Iterable[Column]) -> list[str
         for column in columns
         for row in each.rows.get(column, {}).values()
         for name, value in row.items()
-        if value and name in (*MEASURES, *MORE_MEASURES)
+        if value and name in _ALL_MEASURES
     }
     if "psnr_y" in held:
         held -= {"psnr_rgb", "ssim_rgb"}
-    return [name for name in (*MEASURES, *MORE_MEASURES) if name in held]
+    return [name for name in _ALL_MEASURES if name in held]
 
 
 def shown(value: float, measure: str) -> str:
