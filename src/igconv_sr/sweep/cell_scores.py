@@ -10,15 +10,18 @@ from igconv_sr.runs.results import FILE_NAME, read_results
 from igconv_sr.sweep.cell import Cell
 
 _CONFIG = "config.yaml"
-_SCORED = ("benchmarks", "further_scales")
 
 
 def scored_as(folder: Path, config: Mapping[str, Any]) -> bool:
-    """Whether a cell's results are there, of the benchmarks and scales that a configuration asks for."""
-    if not (folder / FILE_NAME).is_file():
-        return False
-    saved = read_yaml(folder / _CONFIG)
-    return all(list(saved.get(key, [])) == list(config[key]) for key in _SCORED)
+    """Whether a cell's results are there, of the benchmarks, scales and tiles that a configuration asks for."""
+    return (folder / FILE_NAME).is_file() and _scoring(read_yaml(folder / _CONFIG)) == _scoring(config)
+
+
+def _scoring(config: Mapping[str, Any]) -> tuple[list[Any], list[Any], int | None, int | None]:
+    """What shapes the results of a trained model; older configurations lack some."""
+    tile = config.get("tile")
+    overlap = None if tile is None else config.get("tile_overlap")
+    return list(config.get("benchmarks", [])), list(config.get("further_scales", [])), tile, overlap
 
 
 def cell_psnr(folder: Path) -> Mapping[tuple[str, str], float]:
