@@ -133,7 +133,7 @@ def test_border_pixels_do_not_count(scale: float, border: int) -> None:
 def test_images_too_small_for_the_protocol_are_refused_by_name(side: int, scale: int) -> None:
     """Less than SSIM's 11 pixels are left inside the border."""
     (sr,), (hr,) = pictures(1, side)
-    with pytest.raises(InputError, match=f"^x of A at ×{scale}: .*at least 11×11"):
+    with pytest.raises(InputError, match=f"^x of A at ×{scale}: .*needs {11 + 2 * scale} pixels or more"):
         score(sr, hr, scale)
 
 

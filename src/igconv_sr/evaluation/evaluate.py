@@ -68,13 +68,14 @@ def main(config: DictConfig) -> None:
             find_protocol(config.protocol).marked(inference.marks),
         )
         check_distinct(asked.benchmarks, asked.scales)
-        BenchmarkImages(asked.benchmarks, asked.scales, lr_kernel=asked.protocol.lr_kernel).check()
+        images = BenchmarkImages(asked.benchmarks, asked.scales, lr_kernel=asked.protocol.lr_kernel)
+        images.check(asked.protocol.least_side)
         scored = (_pictures if config.sr is not None else _model)(config, asked, inference)
         if scored is None:
             return
-        images, made_by = scored
-        write_results(images, made_by, asked.benchmarks, folder)
-        print_scores(made_by.title, asked.protocol.name, mean_scores(images))
+        scores, made_by = scored
+        write_results(scores, made_by, asked.benchmarks, folder)
+        print_scores(made_by.title, asked.protocol.name, mean_scores(scores))
         say(f"Means     {folder / FILE_NAME}\nPer image {folder / PER_IMAGE}")
         say(f"Results in {folder}")
 

@@ -102,21 +102,21 @@ class Protocol:
         Raises:
             InputError: If nothing, or too little for SSIM, is left inside the border.
         """
-        self._check_size(hr, scale)
+        if min(hr.shape[-2:]) < (least := self.least_side(scale)):
+            raise InputError(
+                f"protocol {self.name} needs {least} pixels or more on each side at ×{scale:g}, not "
+                f"{hr.shape[-1]}×{hr.shape[-2]}; remove such images"
+            )
         inner = self.rgb(sr, hr, scale)
         y = [self.to_luma(image, gray) for image in inner]
         inner_rgb = self.rgb(sr, hr, scale, self.more_border_rgb) if self.more_border_rgb else inner
         measures = {"psnr_y": (psnr, y), "ssim_y": (ssim, y), "psnr_rgb": (psnr, inner_rgb), "ssim_rgb": (ssim, inner)}
         return {column: measures[column][0](*measures[column][1]) for column in self.columns}
 
-    def _check_size(self, hr: Tensor, scale: float) -> None:
-        least = SSIM_WINDOW if any(column.startswith("ssim") for column in self.columns) else 1
-        border = 2 * (math.ceil(scale) + self.more_border_rgb)
-        if min(hr.shape[-2:]) - border < least:
-            raise InputError(
-                f"protocol {self.name} needs images of at least {least}×{least} pixels inside its border, which takes "
-                f"{border} off each axis of {hr.shape[-2]}×{hr.shape[-1]}; remove such images"
-            )
+    def least_side(self, scale: float) -> int:
+        """Pixels that an HR image has on its shorter side at least, so that enough for SSIM is left in the border."""
+        inside = SSIM_WINDOW if any(column.startswith("ssim") for column in self.columns) else 1
+        return inside + 2 * (math.ceil(scale) + self.more_border_rgb)
 
 
 STANDARD = Protocol("standard")

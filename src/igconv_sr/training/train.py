@@ -116,7 +116,7 @@ def _train(config: DictConfig, folder: Path, kept: KeptConfiguration) -> None:
     )
     data.setup("fit")  # tells images that are too small or damaged before loggers start
     scored = scales if net.upsampler.shared_across_scales else data.scales
-    BenchmarkImages(benchmarks, scored, lr_kernel=STANDARD.lr_kernel).check()
+    BenchmarkImages(benchmarks, scored, lr_kernel=STANDARD.lr_kernel).check(STANDARD.least_side)
     first = [kept] if limit is None else [kept, limit]
     trainer = make_trainer(config, data, net, folder, settings, first)
     _announce(card, net, data, trainer)

@@ -11,6 +11,7 @@ from conftest import shared
 from igconv_sr.data import Benchmark, BenchmarkImages, find_benchmark, find_benchmarks
 from igconv_sr.errors import InputError
 from igconv_sr.functional import imresize_uint8
+from igconv_sr.metrics import STANDARD
 
 
 def save(path: Path, height: int, width: int, gray: bool = False) -> np.ndarray:
@@ -150,7 +151,7 @@ def test_sizes_that_disagree_are_named(tmp_path: Path) -> None:
     save(tmp_path / "HR" / "baby.png", 12, 12)
     save(tmp_path / "LR_bicubic" / "X2" / "babyx2.png", 6, 5)
     images = BenchmarkImages([find_benchmark(tmp_path)], [2])
-    for read in (lambda: images[0], images.check):
+    for read in (lambda: images[0], lambda: images.check(STANDARD.least_side)):
         with pytest.raises(InputError, match=r"babyx2\.png has 5×6 pixels, .*baby\.png with 12×12 needs 6×6 at ×2"):
             read()
 
@@ -159,7 +160,7 @@ def test_a_missing_lr_file_is_named(tmp_path: Path) -> None:
     save(tmp_path / "HR" / "baby.png", 12, 12)
     save(tmp_path / "LR_bicubic" / "X2" / "birdx2.png", 6, 6)
     images = BenchmarkImages([find_benchmark(tmp_path)], [2])
-    for read in (lambda: images[0], images.check):
+    for read in (lambda: images[0], lambda: images.check(STANDARD.least_side)):
         with pytest.raises(InputError, match=r"babyx2\.png does not exist"):
             read()
 
@@ -167,9 +168,24 @@ def test_a_missing_lr_file_is_named(tmp_path: Path) -> None:
 def test_images_smaller_than_the_scale_are_named(tmp_path: Path) -> None:
     save(tmp_path / "dot.png", 3, 40)
     images = BenchmarkImages([find_benchmark(tmp_path)], [4])
-    for read in (lambda: images[0], images.check):
+    for read in (lambda: images[0], lambda: images.check(STANDARD.least_side)):
         with pytest.raises(InputError, match=r"dot\.png has 40×3 pixels, too few for ×4"):
             read()
+
+
+def test_images_too_small_to_be_scored_are_named_before_they_are_read(tmp_path: Path) -> None:
+    """What is scored at ×2.5 is cropped to a multiple of 5 pixels; 3 of border and the window of SSIM take 17."""
+    save(tmp_path / "small.png", 40, 20)
+    images = BenchmarkImages([find_benchmark(tmp_path)], [2.5])
+    images.check(STANDARD.least_side)
+    hr = images[0].hr / 255
+    assert STANDARD.score(hr, hr, 2.5, gray=False)["ssim_y"] == 1
+    save(tmp_path / "small.png", 40, 19)
+    with pytest.raises(InputError, match=r"small\.png has 19×40 pixels, too few to be scored at ×2\.5, .* 17 on each"):
+        images.check(STANDARD.least_side)
+    hr = images[0].hr / 255
+    with pytest.raises(InputError, match=r"protocol standard needs 17 pixels or more .* at ×2\.5, not 15×40"):
+        STANDARD.score(hr, hr, 2.5, gray=False)
 
 
 def test_folders_that_are_no_benchmarks_are_named(tmp_path: Path) -> None:

@@ -37,6 +37,11 @@ def _benchmark_of_other_sizes(folder: Path) -> list[str]:
     return [f"data.root={photographs(folder / 'images')}", f"benchmarks=[{folder / 'Set5'}]"]
 
 
+def _benchmark_too_small(folder: Path) -> list[str]:
+    photographs(folder / "Dots" / "HR", side=19)
+    return [f"data.root={photographs(folder / 'images')}", f"benchmarks=[{folder / 'Dots'}]"]
+
+
 def _stage(folder: Path) -> list[str]:
     return [*_too_small(folder), "stages={first: ['seed=1'], second: ['seed=2']}"]
 
@@ -48,6 +53,7 @@ def _stage(folder: Path) -> list[str]:
         (_damaged_validation, "picture0.png cannot be decoded"),
         (_damaged_in_the_first_batch, "picture1.png cannot be decoded"),
         (_benchmark_of_other_sizes, "needs 32×32 at ×2"),
+        (_benchmark_too_small, "has 19×19 pixels, too few to be scored at ×4, which takes 19 on each side"),
         (_stage, "no image is large enough"),
     ],
 )

@@ -197,11 +197,15 @@ class BenchmarkImages(Dataset[BenchmarkItem]):
             lr = _degrade(hr, scale, benchmark.degradation) if benchmark.degradation else _reduce(hr, scale, kernel)
         return BenchmarkItem(benchmark.name, name, scale, lr, hr, gray)
 
-    def check(self) -> None:
+    def check(self, least_side: Callable[[float], int]) -> None:
         """Compares the sizes that the files' headers state, so that a mistake is told before anything is computed.
 
+        Args:
+            least_side: Pixels that HR images must have at a scale on their shorter side, cropped to what is scored.
+
         Raises:
-            InputError: If a file is missing or no image, or sizes disagree. Other damage is noticed when it is read.
+            InputError: If a file is missing, no image or too small, or sizes disagree. Other damage is noticed when it
+                is read.
         """
         size = functools.cache(read_size)
         for benchmark, path, _, scale in self.items:
@@ -210,6 +214,7 @@ class BenchmarkImages(Dataset[BenchmarkItem]):
                 _check_at_least_one_pixel(path, size(path), scale)
             else:
                 _check_sizes(path, size(path), lr_path, size(lr_path), scale)
+            _check_large_enough(path, size(path), scale, least_side(scale))
 
     def _lr(self, benchmark: Benchmark, path: Path, scale: float) -> tuple[LrKernel, Path | None]:
         """What the LR image of an HR file is made by, or its file."""
@@ -241,6 +246,14 @@ def _crop_to_multiple(hr: Tensor, scale: float) -> Tensor:
 def _check_at_least_one_pixel(path: Path, hr: Size, scale: float) -> None:
     if min(hr) < scale_fraction(scale).numerator:
         raise InputError(f"{path} has {hr[1]}×{hr[0]} pixels, too few for ×{scale:g}; remove it")
+
+
+def _check_large_enough(path: Path, hr: Size, scale: float, least: int) -> None:
+    if min(paired_size(size, scale)[1] for size in hr) < least:
+        raise InputError(
+            f"{path} has {hr[1]}×{hr[0]} pixels, too few to be scored at ×{scale:g}, which takes {least} on each side; "
+            "remove it"
+        )
 
 
 def _check_sizes(path: Path, hr: Size, lr_path: Path, lr: Size, scale: float) -> None:
