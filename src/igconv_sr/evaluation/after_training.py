@@ -65,6 +65,9 @@ def evaluate_trained(
         scored += further_scales
     elif further_scales:
         say(f"No results for further_scales={list(further_scales)}: {card.upsampler_name} has a head per scale")
+    for benchmark in benchmarks:
+        if missing := [f"×{scale:g}" for scale in scored if not benchmark.images_at(scale)]:
+            say(f"No results of {benchmark.name} at {', '.join(missing)}: only LR files of data.scales count")
     protocol = STANDARD.marked(inference.marks)
     scores = evaluate(net, benchmarks, scored, trainer, protocol, inference)
     bicubic = evaluate(Bicubic(), benchmarks, scored, trainer, protocol, inference)

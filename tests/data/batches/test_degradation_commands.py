@@ -67,6 +67,21 @@ def test_every_choice_trains_and_is_named_in_results(folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_pairs_have_no_results_where_there_are_no_lr_files(tmp_path: Path) -> None:
+    """LR images made from the HR ones would be another task under the same name."""
+    photographs(tmp_path / "Zoo" / "HR")
+    scored = ("data.scales=[2]", "further_scales=[2.5,6]", f"benchmarks=[{tmp_path / 'Zoo'}]")
+    options = (*div2k(tmp_path / "data"), "data.degradation=paired", *scored, "trainer.max_steps=1")
+    printed = succeed("train", *options, "paths.output_dir=run", cwd=tmp_path)
+    assert "No results of div2k (paired) at ×2.5, ×6: only LR files of data.scales count" in printed
+    rows = list(csv.DictReader((tmp_path / "run" / "results.csv").open()))
+    assert [(row["benchmark"], row["scale"]) for row in rows] == [
+        ("div2k (paired)", "2"),
+        *(("Zoo", scale) for scale in ("2", "2.5", "6")),
+    ]
+
+
+@pytest.mark.slow
 def test_a_degraded_training_resumes_bit_for_bit(folder: Path) -> None:
     """The second half with a worker."""
     here = f"paths.output_dir={folder / 'parts'}"

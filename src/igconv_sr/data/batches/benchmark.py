@@ -75,6 +75,7 @@ class Benchmark:
         lr_files: Per scale the LR file of each HR file; at other scales LR images are made from the HR ones.
         own_files: HR files that are meant for one scale, in place of ``files``.
         degradation: What LR images are made by where it is another rule than that of benchmarks.
+        only_pairs: Whether no LR images are made: at scales without LR files there are no images.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Benchmark:
     lr_files: Mapping[int, Mapping[Path, Path]] | Mapping[float, Mapping[Path, Path]] = field(default_factory=dict)
     own_files: Mapping[int, tuple[Path, ...]] = field(default_factory=dict)
     degradation: BatchDegradation | Pil | None = None
+    only_pairs: bool = False
 
     def files_at(self, scale: float) -> tuple[Path, ...]:
         """HR files at one scale."""
@@ -89,6 +91,8 @@ class Benchmark:
 
     def images_at(self, scale: float) -> list[tuple[str, Path]]:
         """Names and HR files of the images: names of the files, or where two would be the same, their paths."""
+        if self.only_pairs and not any(own == scale for own in self.lr_files):
+            return []
         files = self.files_at(scale)
         names = [image_name(path) for path in files]
         if len(set(names)) < len(names):

@@ -128,7 +128,8 @@ class MixedScaleData(LightningDataModule):
         name = named_by(self.valid_name, self.degradation_name)
         made = {"pil": Pil(), "blur_downscale_noise": self.blur_downscale_noise}
         own = made.get(self.degradation_name)
-        return Benchmark(name, tuple(self.valid_files), self.valid_pairs, degradation=own)
+        only_pairs = self.degradation_name == "paired"
+        return Benchmark(name, tuple(self.valid_files), self.valid_pairs, degradation=own, only_pairs=only_pairs)
 
     def _valid_pairs(self, lr_files: Mapping[int, Mapping[Path, Path]]) -> dict[float, dict[Path, Path]]:
         found = paired_files(self.valid_files, lr_files, self.scales)
