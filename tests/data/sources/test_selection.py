@@ -127,6 +127,15 @@ def test_validation_images_are_not_trained_on_however_their_path_is_spelt(tmp_pa
     assert len(found.valid) == 2
 
 
+def test_no_cut_out_of_an_image_that_is_validated_on_is_trained_on(tmp_path: Path) -> None:
+    """Those of BasicSR overlap by half."""
+    names = [f"DIV2K_train_HR_sub/{image:04}_s{part:03}.png" for image in range(1, 13) for part in (1, 2, 3)]
+    for found in (select_folder(touch(tmp_path, *names)), select("div2k", tmp_path)):
+        assert [path.name for path in found.valid] == ["0001_s001.png", "0011_s001.png"]
+        assert {path.name[:4] for path in found.train} == {f"{image:04}" for image in range(2, 13) if image != 11}
+        assert len(found.train) == 30
+
+
 def test_a_second_name_of_an_image_that_is_kept_back_is_not_trained_on(tmp_path: Path) -> None:
     root = touch(tmp_path, "a.png", "b.png")
     (root / "z.png").symlink_to(root / "a.png")

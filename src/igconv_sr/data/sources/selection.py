@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -232,13 +232,23 @@ def _sets_with_images(folder: Path, left_out: LeftOut) -> list[ImageSet]:
 
 
 def _hold_out(files: list[Path], folder: Path, notices: list[str], sets: Sequence[ImageSet]) -> Selection:
-    if len(files) < 2:
+    # Cut-outs of one image overlap: none of its others is trained on.
+    parts = {path for each in sets if each.sub_images for path in each.files}
+    images = list(dict.fromkeys(_original(path, parts) for path in files)) if parts else files
+    if len(images) < 2:
         raise InputError(f"{folder} holds a single image; one more is needed for validation")
-    valid = files[::10][:10]
-    train = _without(files, valid)
+    chosen = set(images[::10][:10])
+    kept = [path for path in files if _original(path, parts) in chosen]
+    train = _without(files, kept)
     if not train:
         raise InputError(f"{folder} holds the same image several times; one more is needed for validation")
+    valid = list({_original(path, parts): path for path in reversed(kept)}.values())[::-1]
     return Selection(train, valid, _KEPT_BACK, None, notices, _lr_files(sets))
+
+
+def _original(path: Path, parts: Container[Path]) -> Path:
+    """What a cut-out such as ``0001_s002.png`` is of; any other file is its own."""
+    return path.with_name(path.stem.rpartition("_s")[0]) if path in parts else path
 
 
 def _without(files: Iterable[Path], valid: Iterable[Path]) -> list[Path]:
