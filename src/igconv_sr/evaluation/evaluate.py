@@ -54,6 +54,8 @@ def main(config: DictConfig) -> None:
     quieten()
     with Launch.current.job():
         check_values(config)
+        if config.weights_of is not None and config.ckpt_path is None:
+            raise InputError(f"weights_of={config.weights_of} chooses from a checkpoint; give ckpt_path too")
         folder = Path(config.paths.output_dir)
         if (folder / FILE_NAME).exists():
             raise InputError(f"{folder} already holds results; choose another paths.output_dir")
