@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from command_line import TINY, photographs, run, start, succeed
-from igconv_sr.sweep.cell import Cell, read_cells
+from igconv_sr.sweep.cell import LOCK, Cell, read_cells
+from igconv_sr.system.lock import alone
 
 Rows = list[dict[str, str]]
 
@@ -207,3 +208,20 @@ def test_a_further_benchmark_is_scored_without_training_again(tmp_path: Path) ->
     assert [(row["benchmark"], row["images"]) for row in rows] == [("folder", "1")] * 3 + [("Other", "2")] * 3
     assert (folder / "model.safetensors").read_bytes() == before
     assert "0 to run" in succeed(*options(tmp_path), f"benchmarks=[{tmp_path / 'Other'}]", cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_a_cell_that_another_sweep_trained_meanwhile_is_scored_as_this_one_asks(tmp_path: Path) -> None:
+    photographs(tmp_path / "Other" / "HR", count=2)
+    succeed(*options(tmp_path), cwd=tmp_path)
+    ((folder, cell),) = read_cells(tmp_path / "outputs" / "sweep" / "unnamed").items()
+    with alone(folder / LOCK):
+        cell.write(folder, state="running")
+        process = start(*options(tmp_path), f"benchmarks=[{tmp_path / 'Other'}]", cwd=tmp_path)
+        assert process.stdout is not None
+        while "Other processes are training" not in (line := process.stdout.readline()):
+            assert line, process.communicate()[1]
+        cell.write(folder, state="finished")
+    _, errors = process.communicate(timeout=100)
+    assert process.returncode == 0, errors
+    assert [row["benchmark"] for row in results(folder)] == ["folder"] * 3 + ["Other"] * 3

@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from igconv_sr.commands.config import CONFIG_FOLDER, last_checkpoints, quoted
+from igconv_sr.commands.config import CONFIG_FOLDER, key_of, last_checkpoints, quoted
 from igconv_sr.sweep.cell import LOCK, Cell, now
 from igconv_sr.sweep.cell_scores import scored_as, summary
 from igconv_sr.sweep.progress import Progress, ProgressLine
@@ -39,7 +40,9 @@ def run_cell(config: DictConfig) -> bool:
             stack.enter_context(alone(folder / LOCK, waiting if waits else "", lock.append))
         except BlockingIOError:
             return False
-        cell = Cell.read(folder)
+        # As this sweep asks for it, also where another one was training the cell when this one began.
+        asked = [option for option in HydraConfig.get().overrides.task if key_of(option) != "paths.output_dir"]
+        cell = replace(Cell.read(folder), overrides=asked)
         if cell.state == "failed" or (cell.state == "finished" and scored_as(folder, config)):
             return True
         begin = time.monotonic()
