@@ -70,7 +70,7 @@ def test_a_validation_image_without_its_pair_is_named_before_the_training(tmp_pa
     missing = root / "LR_bicubic" / "X3" / "picture0x3.png"
     Image.new("RGB", (20, 21)).save(missing)
     data: FolderData = folder_data(root, "data.degradation=paired")
-    with pytest.raises(InputError, match=r"picture0x3\.png has 21×20 pixels; for ×3 of .* must have 21×21"):
+    with pytest.raises(InputError, match=r"picture0x3\.png has 20×21 pixels; for ×3 of .* must have 21×21"):
         data.setup("fit")
     missing.unlink()
     with pytest.raises(Exception, match=r"picture0x3\.png is missing"):

@@ -28,10 +28,10 @@ class Paired(PatchDegradation):
             p, q = nearest_ratio(scale)
             expected = hr.sizes // p * q
             for number in (store.sizes != expected).any(axis=1).nonzero()[0][:1]:
-                (height, width), (should, be) = store.sizes[number], expected[number]
+                (height, width), right = store.sizes[number], expected[number]
                 raise InputError(
-                    f"data.degradation=paired: {store.names[number]} has {height}×{width} pixels; for ×{scale:g} of "
-                    f"{hr.names[number]} it must have {should}×{be}"
+                    f"data.degradation=paired: {store.names[number]} has {width}×{height} pixels; for ×{scale:g} of "
+                    f"{hr.names[number]} it must have {right[1]}×{right[0]}"
                 )
 
     def patch(self, image: UInt8Image, place: PatchPlace) -> UInt8Image:  # noqa: ARG002 (HR pixels tell nothing here)
@@ -86,6 +86,6 @@ def check_sizes(lr_files: Mapping[float, Mapping[Path, Path]]) -> None:
             should = tuple(paired_size(size, scale)[0] for size in read_size(hr))
             if be != should:
                 raise InputError(
-                    f"data.degradation=paired: {lr} has {be[0]}×{be[1]} pixels; for ×{scale:g} of {hr} it must have "
-                    f"{should[0]}×{should[1]}"
+                    f"data.degradation=paired: {lr} has {be[1]}×{be[0]} pixels; for ×{scale:g} of {hr} it must have "
+                    f"{should[1]}×{should[0]}"
                 )
