@@ -4,7 +4,9 @@ import csv
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor
 
 from command_line import photographs
 from igconv_sr.analysis.scale_curve import main, served_scales
@@ -64,6 +66,27 @@ def test_the_command_writes_table_and_figure(tmp_path: Path, capsys: pytest.Capt
     with Image.open(out / "scale_curve.png") as picture:
         assert picture.height > 800
     assert (out / "scale_curve.pdf").is_file()
+
+
+def test_tiles_for_which_memory_sufficed_stand_in_the_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At ×2 the image has 48×48 pixels, as has a tile of 16 with 16 around it; at ×4 it has 24×24."""
+    whole = Bicubic.forward
+
+    def forward(net: Bicubic, lr: Tensor, scale: float) -> Tensor:
+        if lr.shape[-2:].numel() > 40 * 40:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(net, lr, scale)
+
+    monkeypatch.setattr(Bicubic, "forward", forward)
+    save_model(tmp_path / "a.safetensors", upsampler=SPCONV, scales=(4,))
+    folder = photographs(tmp_path / "Zoo" / "HR", count=1, side=96).parent
+    out = tmp_path / "out"
+    weights = str(tmp_path / "a.safetensors")
+    main([weights, "--benchmarks", str(folder), "--scales", "2,4", "-o", str(out), "--device", "cpu"])
+    with (out / "scale_curve.csv").open() as file:
+        found = [(row["model"], row["scale"], row["protocol"].partition("-")[0]) for row in csv.DictReader(file)]
+    bicubic = [("bicubic", "2", "standard+tile8"), ("bicubic", "4", "standard")]
+    assert found == [*bicubic, ("edsr + spconv", "4", "standard")]
 
 
 def test_where_no_model_serves_any_scale_there_is_no_curve(tmp_path: Path) -> None:

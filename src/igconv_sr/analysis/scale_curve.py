@@ -138,7 +138,7 @@ def _curve(
             score.images,
             score.values["psnr_y"],
             score.values["ssim_y"],
-            STANDARD.name,
+            score.protocol,  # says so where memory sufficed for tiles alone
             path,
             current_commit(),
         )
