@@ -217,6 +217,16 @@ def test_what_stands_twice_counts_once_and_what_disagrees_stays_apart(tmp_path: 
     assert any("evaluate/other" in name for name in found)
 
 
+def test_runs_behind_links_are_found_once(tmp_path: Path) -> None:
+    """As where results lie on another disk."""
+    write_run(tmp_path / "disk" / "run", {("Set5", 2): {"a": (20, 0.9)}}, config(IGCONV, [2]))
+    (tmp_path / "outputs").mkdir()
+    for name in ("moved", "again"):
+        (tmp_path / "outputs" / name).symlink_to(tmp_path / "disk" / "run")
+    (tmp_path / "outputs" / "circle").symlink_to(tmp_path / "outputs")
+    assert [measured.folder.name for measured in read_runs([tmp_path / "outputs"]).measured] == ["again"]
+
+
 def test_the_rounding_of_another_device_and_further_measures_make_no_other_row(tmp_path: Path) -> None:
     for seed in (0, 1):
         run = write_run(

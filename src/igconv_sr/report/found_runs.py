@@ -107,13 +107,16 @@ def read_runs(folders: Sequence[Path]) -> Runs:
 
 
 def _walk(folders: Sequence[Path]) -> Iterator[tuple[Path, set[str]]]:
+    """Folders with the names of their files, each once, also where links lead to it or in a circle."""
     seen: set[Path] = set()
     for top in folders:
-        for folder, below, files in os.walk(top):
+        for folder, below, files in os.walk(top, followlinks=True):
+            if (here := Path(folder).resolve()) in seen:
+                below.clear()
+                continue
+            seen.add(here)
             below[:] = sorted(name for name in below if name not in _NEVER_RUNS and not name.startswith("."))
-            if (here := Path(folder).resolve()) not in seen:
-                seen.add(here)
-                yield Path(folder), set(files)
+            yield Path(folder), set(files)
 
 
 def _read_results(folder: Path, trainings: dict[Path, Training], skipped: list[str]) -> list[Measured]:
