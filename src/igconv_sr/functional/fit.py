@@ -1,8 +1,8 @@
 """Brings an image to the size that belongs to a scale that is no fraction p/q."""
 
-import torch.nn.functional as F
 from torch import Tensor
 
+from igconv_sr.functional.imresize import interpolate
 from igconv_sr.functional.paired_size import output_size
 from igconv_sr.scale import Scale, is_fraction
 
@@ -26,6 +26,4 @@ def fit(image: Tensor, height: int, width: int, scale: Scale) -> Tensor:
     if is_fraction(scale):
         return image
     size = output_size(height, width, scale)
-    if image.shape[-2:] == size:
-        return image
-    return F.interpolate(image, size, mode="bicubic", align_corners=False, antialias=True)
+    return image if image.shape[-2:] == size else interpolate(image, size)

@@ -91,9 +91,9 @@ def reduce_crop_uint8(crop: Tensor, scale: Scale, margin: int) -> Tensor:
     if crop.device.type == "cpu" and scale in EXACT_IN_FIXED_POINT:
         return reduce_crop_fixed_point(crop, scale, margin)
     height, width = (smaller(size, scale) for size in crop.shape[-2:])
-    rows = round_to_8_bit(_interpolate(crop.float(), (height, crop.shape[-1])))
+    rows = round_to_8_bit(interpolate(crop.float(), (height, crop.shape[-1])))
     rows = rows[..., margin:-margin, :]
-    both = _interpolate(rows, (height - 2 * margin, width))[..., margin:-margin]
+    both = interpolate(rows, (height - 2 * margin, width))[..., margin:-margin]
     # Becoming an integer cuts the fraction off, as rounding down does.
     return both.add(0.5).clamp_(0, 255).to(torch.uint8)
 
@@ -107,14 +107,14 @@ def reduce_crop_fixed_point(crop: Tensor, scale: Scale, margin: int) -> Tensor:
     height, width = (smaller(side, scale) for side in size)
     # One below the other as a single image: what the kernel takes from a neighbour goes into the margin alone.
     tall = rearrange(rearrange(crop, "b c h w -> (b h) w c"), "h w c -> 1 c h w")
-    tall = _interpolate(_interpolate(tall, (rows * height, size[1])), (rows * height, width))
+    tall = interpolate(interpolate(tall, (rows * height, size[1])), (rows * height, width))
     return rearrange(tall, "1 c (b h) w -> b c h w", b=rows)[..., margin:-margin, margin:-margin]
 
 
 def reduce_crop(crop: Tensor, scale: Scale, margin: int) -> Tensor:
     """As :func:`reduce_crop_uint8` for floating-point values of any range, without rounding or clamping."""
     size = [smaller(side, scale) for side in crop.shape[-2:]]
-    return _interpolate(crop, size)[..., margin:-margin, margin:-margin]
+    return interpolate(crop, size)[..., margin:-margin, margin:-margin]
 
 
 def round_to_8_bit(image: Tensor) -> Tensor:
@@ -137,12 +137,13 @@ def _resize_axis(image: Tensor, axis: int, factor: Fraction) -> Tensor:
     padded = image.index_select(axis, mirror_indices(size, left, right, "symmetric", image.device))
     target = list(padded.shape[-2:])
     target[axis] = int(padded.shape[axis] * factor)
-    resized = _interpolate(padded, target)
+    resized = interpolate(padded, target)
     return resized.narrow(axis, int(left * factor), math.ceil(size * factor))
 
 
-def _interpolate(image: Tensor, size: Sequence[int]) -> Tensor:
+def interpolate(image: Tensor, size: Sequence[int]) -> Tensor:
+    """Antialiased bicubic interpolation of (B,C,H,W) to another height and width, right for a single column too."""
     if image.shape[-1] == size[-1] == 1:
         # Of a single column of floating-point numbers torch 2.13 makes one value.
-        return _interpolate(image.expand(*image.shape[:-1], 2), (size[0], 2))[..., :1]
+        return interpolate(image.expand(*image.shape[:-1], 2), (size[0], 2))[..., :1]
     return F.interpolate(image, list(size), mode="bicubic", align_corners=False, antialias=True)
