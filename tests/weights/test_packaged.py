@@ -178,6 +178,14 @@ def test_the_network_alone_is_better_than_bicubic_below_its_training(net: SRNet,
     assert ours < bicubic / 10**0.1  # 1 dB
 
 
+@torch.inference_mode()
+def test_the_network_alone_keeps_an_image_at_the_scale_of_1(net: SRNet) -> None:
+    lr = torch.from_numpy(read_rgb(VALIDATION_PHOTOGRAPHS[0])[100:150, 100:160].copy()).movedim(-1, 0)[None] / 255
+    sr = net(lr, 1)
+    assert (sr - lr).square().mean() < 10**-3.3  # 33 dB
+    assert (sr - lr).mean().abs() < 1 / 255
+
+
 def test_below_its_training_it_is_better_than_bicubic(net: SRNet) -> None:
     hr = torch.from_numpy(read_rgb(VALIDATION_PHOTOGRAPHS[0])[:240, :240].copy()).movedim(-1, 0)
     lr = imresize_uint8(hr[None], 2 / 3)[0]
