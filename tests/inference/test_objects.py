@@ -1,6 +1,9 @@
 """net.upscale: what goes in comes out larger, of the same kind."""
 
 import gc
+import io
+import itertools
+import struct
 import subprocess
 import sys
 import weakref
@@ -10,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 from torch import Tensor
 
 import igconv_sr
@@ -34,7 +37,7 @@ def test_a_tensor_gives_what_the_network_gives(small_net: SRNet) -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 6), (1, 8, 6), (4, 8, 6), (2, 3, 8, 6)])
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float16, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float16, torch.bfloat16, torch.float64])
 def test_tensors(shape: tuple[int, ...], dtype: torch.dtype) -> None:
     image = (lr(*shape) * 255).to(dtype) if dtype == torch.uint8 else lr(*shape).to(dtype)
     result = Bicubic().upscale(image, 2)
@@ -48,6 +51,46 @@ def test_arrays(shape: tuple[int, ...], dtype: type) -> None:
     result = Bicubic().upscale((lr(*shape).numpy() * largest).astype(dtype), 2.5)
     assert (result.dtype, result.shape) == (dtype, (20, 15, *shape[2:]))
     assert result.max() > largest / 2
+
+
+def test_bfloat16_is_resized_and_its_transparent_pixels_are_filled() -> None:
+    image = lr(4, 20, 16).bfloat16()
+    image[3, :10] = 0
+    result = Bicubic().upscale(image, 2.71828)
+    assert (result.dtype, tuple(result.shape)) == (torch.bfloat16, (4, 54, 43))
+    torch.testing.assert_close(result.float(), Bicubic().upscale(image.float(), 2.71828), atol=4e-3, rtol=0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_array_that_must_not_be_written_to() -> None:
+    array = np.asarray(Image.new("RGB", (6, 5), (9, 9, 9)))
+    assert not array.flags.writeable
+    assert Bicubic().upscale(array, 2).max() == 9
+
+
+def gray_inks() -> bytes:
+    """A colour profile for CMYK in which all inks are gray: one table of 2 points per ink, from CMYK to CIELAB."""
+    straight = bytes(range(256))
+    table = b"".join(
+        bytes((round(255 * (1 - black) * (1 - sum(inks) / 3)), 128, 128))
+        for *inks, black in itertools.product((0, 1), repeat=4)
+    )
+    matrix = struct.pack(">9i", *(65536 * (n % 4 == 0) for n in range(9)))
+    content = b"mft1\0\0\0\0\4\3\2\0" + matrix + 4 * straight + table + 3 * straight
+    header = struct.pack(
+        ">4x4xI4s4s4s12x4s28x3i48x", 0x02400000, b"prtr", b"CMYK", b"Lab ", b"acsp", 63190, 65536, 54061
+    )
+    tags = struct.pack(">I4sII", 1, b"A2B0", len(header) + 16, len(content))
+    return struct.pack(">I", len(header + tags + content)) + (header + tags + content)[4:]
+
+
+def test_inks_go_through_their_profile_and_do_not_keep_it() -> None:
+    image = Image.new("CMYK", (6, 8), (255, 0, 0, 0))
+    assert np.ptp(Bicubic().upscale(image, 2).getpixel((0, 0))) == 255  # cyan
+    image.info["icc_profile"] = gray_inks()
+    result = Bicubic().upscale(image, 2)
+    assert np.ptp(result.getpixel((0, 0))) <= 2
+    assert ImageCms.ImageCmsProfile(io.BytesIO(result.info["icc_profile"])).profile.xcolor_space == "RGB "
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16"])

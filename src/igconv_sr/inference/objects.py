@@ -17,14 +17,14 @@ from igconv_sr.errors import InputError
 from igconv_sr.functional.paired_size import output_size
 from igconv_sr.inference.enlargement import computed_at
 from igconv_sr.inference.upscaler import Upscaler
-from igconv_sr.pictures.reading import to_pixels
+from igconv_sr.pictures.reading import to_pixels_and_profile
 from igconv_sr.pictures.writing import resized
 from igconv_sr.scale import parse_scale
 from igconv_sr.super_resolver import SuperResolver
 
 ImageT = TypeVar("ImageT", Image.Image, "np.ndarray[Any, Any]", Tensor)
 
-_KEPT = ("icc_profile", "exif", "dpi")
+_KEPT = ("exif", "dpi")
 
 _ready: "weakref.WeakKeyDictionary[SuperResolver, dict[tuple[int | None, bool], tuple[int, Upscaler]]]" = (
     weakref.WeakKeyDictionary()
@@ -39,9 +39,12 @@ def upscale(
     exact = parse_scale(str(scale))
     upscaler = _upscaler(net, tile, ensemble)
     if isinstance(image, Image.Image):
-        pixels = enlarge(upscaler, torch.from_numpy(to_pixels(image)), exact).numpy()
+        source, profile = to_pixels_and_profile(image)
+        pixels = enlarge(upscaler, torch.from_numpy(source), exact).numpy()
         result = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
         result.info |= {key: image.info[key] for key in _KEPT if key in image.info}
+        if profile:
+            result.info["icc_profile"] = profile
         return result
     if isinstance(image, np.ndarray):
         return _enlarge_array(upscaler, image, exact)
@@ -58,7 +61,8 @@ def _enlarge_array(upscaler: Upscaler, image: "np.ndarray[Any, Any]", scale: Fra
             f"an array of {image.dtype} and shape {image.shape} is no image; use uint8, uint16 or floating point in "
             "[0,1], (H,W) or (H,W,C) with 1 to 4 channels"
         )
-    native = np.ascontiguousarray(pixels, image.dtype.newbyteorder("="))
+    # Writable: torch warns of others.
+    native = np.require(pixels, image.dtype.newbyteorder("="), ("C", "W"))
     larger = enlarge(upscaler, torch.from_numpy(native), scale).numpy()
     return larger[..., 0] if image.ndim == 2 else larger
 
@@ -71,7 +75,9 @@ def _enlarge_tensor(upscaler: Upscaler, image: Tensor, scale: Fraction) -> Tenso
             f"a tensor of {image.dtype} and shape {tuple(image.shape)} is no image; use uint8 or floating point in "
             "[0,1], (C,H,W) or (B,C,H,W) with 1 to 4 channels"
         )
-    larger = torch.stack([enlarge(upscaler, one.detach().movedim(0, -1), scale).movedim(-1, 0) for one in images])
+    # What is computed has single precision; not every step knows bfloat16.
+    pixels = (images if image.dtype == torch.uint8 else images.float()).detach().movedim(1, -1)
+    larger = torch.stack([enlarge(upscaler, one, scale) for one in pixels]).movedim(-1, 1).to(image.dtype)
     return larger[0] if image.ndim == 3 else larger
 
 

@@ -130,10 +130,19 @@ def _read(image: ImageFile.ImageFile, path: Path) -> Picture:
     if image.mode.startswith("I;16"):
         gray = np.asarray(image).astype(np.uint16)[..., None]
         return Picture(_with_alpha(gray, image), profile, exif, remark)
-    if image.mode == "CMYK" and profile:
-        return Picture(_through_profile(image, profile), _srgb(), exif, remark)
-    pixels = to_pixels(image)
-    return Picture(pixels, None if image.mode == "CMYK" else profile, exif, remark)
+    return Picture(*to_pixels_and_profile(image), exif, remark)
+
+
+def to_pixels_and_profile(image: Image.Image) -> tuple[Pixels, bytes | None]:
+    """As :func:`to_pixels`, with the colour profile that the pixels are in; CMYK goes through its own to sRGB.
+
+    Raises:
+        InputError: Also if that of CMYK cannot be used.
+    """
+    profile = image.info.get("icc_profile")
+    if image.mode != "CMYK":
+        return to_pixels(image), profile
+    return (_through_profile(image, profile), _srgb()) if profile else (to_pixels(image), None)
 
 
 def to_pixels(image: Image.Image) -> Pixels:
