@@ -110,6 +110,17 @@ def test_changed_weights_give_another_result(small_net: SRNet) -> None:
     assert (small_net.upscale(image, 2) - before).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("mean", [None, (0.4, 0.4, 0.4)], ids=["no_mean", "mean"])
+def test_weights_of_any_precision(dtype: torch.dtype, mean: tuple[float, ...] | None) -> None:
+    torch.manual_seed(0)
+    encoder = EDSR(num_feat=8, num_block=1)
+    encoder.rgb_mean = mean
+    net = SRNet(encoder, partial(IGConv, hidden_dim=16, num_layers=1), scales=(2,)).eval()
+    expected = net.upscale(lr(3, 40, 40), 2, tile=16)
+    torch.testing.assert_close(net.to(dtype).upscale(lr(3, 40, 40), 2, tile=16), expected, atol=0.02, rtol=0)
+
+
 def test_a_network_that_nobody_holds_any_more_is_freed() -> None:
     net = SRNet(EDSR(num_feat=8, num_block=1), partial(IGConv, hidden_dim=16, num_layers=1), scales=(2,))
     net.upscale(lr(3, 8, 8), 2)

@@ -54,7 +54,7 @@ class Prepared:
         """LR pixels that it looks to each side, or None if that is unbounded; sought once something needs it."""
         if self.multiple > 1:
             return None  # windows hand on what they see, layer by layer
-        return find_reach(self.original.fold([network_scale(self.scale)]).cpu(), self.scale)
+        return find_reach(self.original.fold([network_scale(self.scale)]).cpu().float(), self.scale)
 
 
 def prepare(
@@ -76,8 +76,8 @@ def prepare(
     """
     least = Fraction(*nearest_ratio(min(net.scales))) if net.scales else Fraction(1)
     served, folded = _fold(net, max(scale, least))
-    # Convolutions on a CPU are faster so.
-    folded = folded.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # Images come in single precision, whatever the weights have. Convolutions on a CPU are faster with channels last.
+    folded = folded.to(device).float().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if served != scale:
         asked = f"×{float(scale):.4g}"
         why = f"does not serve {asked}" if scale > least else f"was not trained below ×{float(least):.4g}"
