@@ -11,6 +11,7 @@ from torch import Tensor
 from conftest import relative_error
 from igconv_sr.encoders import EDSR
 from igconv_sr.errors import InputError
+from igconv_sr.functional.dihedral import GROUP_ORDER, dihedral_inverse, dihedral_transform
 from igconv_sr.inference.ensemble import SelfEnsemble
 from igconv_sr.inference.settings import Inference, Tiled
 from igconv_sr.network import Bicubic, SRNet
@@ -53,6 +54,17 @@ def test_tiled_equals_whole_between_whole_scales(scale: float, tile: int) -> Non
     """Where 37 and 29 pixels are no multiple of 2 or 3, nor the tiles."""
     net, lr = edsr(igsample=True).fold([scale]), picture(37, 29)
     assert relative_error(Tiled(net, tile, RECEPTIVE + 2)(lr, scale), net(lr, scale)) <= 1e-5
+
+
+@torch.no_grad()
+def test_the_self_ensemble_of_half_precision_adds_in_single_precision() -> None:
+    net, lr = edsr().fold([2]), picture(9, 7)
+    net.rgb_mean = None  # whose addition gives single precision
+    with torch.autocast("cpu", torch.bfloat16):
+        turned = [dihedral_inverse(net(dihedral_transform(lr, n).contiguous(), 2), n) for n in range(GROUP_ORDER)]
+        result = SelfEnsemble(net)(lr, 2)
+    assert turned[0].dtype == torch.bfloat16
+    torch.testing.assert_close(result, torch.stack([one.float() for one in turned]).mean(dim=0))
 
 
 @torch.no_grad()

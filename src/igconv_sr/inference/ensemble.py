@@ -34,7 +34,9 @@ class SelfEnsemble(SuperResolver):
         # Only where r·H and r·W are whole do the pixels of a flipped image lie where those of the image do.
         whole = pad_bottom_right(lr, ratio.q, "symmetric")
         # One after the other: height and width swap, and memory stays that of one.
-        total = self.net(whole, ratio.scale)
+        first = self.net(whole, ratio.scale)
+        # Eight images in half precision are added in single precision: the sum would lose what the mean is to gain.
+        total = first.to(torch.promote_types(first.dtype, torch.float32))
         for element in range(1, GROUP_ORDER):
             turned = dihedral_transform(whole, element).contiguous()
             total = total + dihedral_inverse(self.net(turned, ratio.scale), element)
