@@ -92,6 +92,16 @@ def test_16_bit_gray_with_0_for_white_is_refused(tmp_path: Path, read: Callable[
         read(path)
 
 
+@pytest.mark.parametrize("read", [read_rgb, lambda path: read_picture(path, str(path))])
+def test_gray_of_12_bits_is_refused_rather_than_nearly_black(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    """A TIFF file by the standard: 2×1 pixels, both white, in 3 bytes behind the tags."""
+    tags = {256: 2, 257: 1, 258: 12, 259: 1, 262: 1, 273: 122, 277: 1, 278: 1, 279: 3}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    (tmp_path / "a.tif").write_bytes(b"II*\0\x08\0\0\0" + struct.pack("<H", 9) + entries + b"\0\0\0\0" + b"\xff" * 3)
+    with pytest.raises(InputError, match=r"a\.tif holds gray of 12 bits; save it with 8 or 16"):
+        read(tmp_path / "a.tif")
+
+
 def test_black_and_white_is_gray(tmp_path: Path) -> None:
     Image.fromarray(GRAY > 127).save(tmp_path / "x.png")
     pixels, gray = read_rgb_and_gray(tmp_path / "x.png")

@@ -2,8 +2,8 @@
 
 - Gray (1, 2, 4, 8 or 16 bit, with or without alpha) becomes three equal channels; palettes are looked up.
 - Alpha is dropped; the colours below it stay.
-- 16-bit values keep their high byte; gray with 0 for white is refused. So are floating-point and 32-bit values, which
-  have no stated range.
+- 16-bit values keep their high byte; gray with 0 for white or of 12 bits is refused. So are floating-point and 32-bit
+  values, which have no stated range.
 - CMYK is inks on white, without colour profile; JPEGs are taken as Adobe writes them, with inverted inks.
 - The EXIF orientation is applied; colour profiles and gamma are not.
 - Of a file with several pictures (animated PNG or WebP, pages of a TIFF) the first is taken, the one that a viewer
@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ExifTags import Base as ExifTag
-from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from igconv_sr.errors import InputError
 from igconv_sr.pictures.png import PngHeader, decode_plain_png, read_png_header
@@ -115,7 +115,7 @@ def _decode(file: IO[bytes]) -> tuple[UInt8Image, bool]:
         if mode in ("F", "I") and not gray16:
             kind = "floating-point" if mode == "F" else "32-bit or signed"
             raise InputError(f"holds {kind} values; save it with 8 or 16 bits per channel, unsigned")
-        refuse_zero_for_white(image)
+        refuse_misread_gray(image)
         ImageOps.exif_transpose(image, in_place=True)
         if gray16:
             gray = (np.asarray(image) >> 8).astype(np.uint8)
@@ -125,14 +125,18 @@ def _decode(file: IO[bytes]) -> tuple[UInt8Image, bool]:
         return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB")), mode in ("1", "L", "LA")
 
 
-def refuse_zero_for_white(image: Image.Image) -> None:
-    """Refuses a TIFF file of 16-bit gray whose zeros are white, which Pillow inverts with 8 bits alone.
+def refuse_misread_gray(image: Image.Image) -> None:
+    """Refuses a TIFF file of gray that Pillow reads as 16 bits, but not from 0 for black to 65535 for white.
 
     Raises:
-        InputError: If it is one.
+        InputError: If it has 0 for white, or 12 bits.
     """
-    if image.mode.startswith("I;16") and getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == 0:
+    if not (image.mode.startswith("I;16") and isinstance(image, TiffImageFile)):
+        return
+    if image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0:
         raise InputError("holds 16-bit gray with 0 for white; save it with 0 for black")
+    if image.tag_v2.get(BITSPERSAMPLE) == (12,):
+        raise InputError("holds gray of 12 bits; save it with 8 or 16")
 
 
 def _check_size(header: PngHeader) -> None:

@@ -4,7 +4,7 @@
 - Gray stays gray; palettes become RGB; an alpha channel or a transparent colour becomes alpha.
 - CMYK becomes sRGB through its colour profile, or, without one, as inks on white.
 - 16 bits per channel are kept: gray and RGB (PNG, TIFF), both with alpha or a transparent colour (PNG). Other pictures
-  of more than 8 bits are refused rather than reduced.
+  of more than 8 bits are refused rather than reduced, but for AVIF, of which Pillow gives 8 bits and does not say more.
 - The EXIF orientation is applied and taken out of the EXIF block, which is kept otherwise; so are colour profiles.
 - Of several pictures in a file (animations, pages) the first is taken, with a remark.
 - More than 178,956,970 pixels are refused, and so is what is empty, cut short, damaged or no picture.
@@ -26,7 +26,7 @@ from PIL.ExifTags import Base as ExifTag
 from PIL.TiffImagePlugin import BITSPERSAMPLE, PLANAR_CONFIGURATION, TiffImageFile
 
 from igconv_sr.errors import InputError
-from igconv_sr.pictures.decoding import explaining, refuse_zero_for_white
+from igconv_sr.pictures.decoding import explaining, refuse_misread_gray
 from igconv_sr.pictures.png import Pixels, gray_and_alpha
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "TGA")
@@ -44,6 +44,12 @@ _TO_MODE = {
     "YCbCr": "RGB",
     "CMYK": "RGB",
 }
+
+_STEPS = {"L;2": 85, "L;4": 17}
+"""Between two shades of gray as Pillow spreads them over 8 bits, but not the transparent one of a PNG file."""
+
+_JPEG2000 = b"\xff\x4f\xff\x51"
+"""What the codestream begins with; the sizes of the picture follow, and for each channel its bits."""
 
 _DESCRIPTIVE = (
     ExifTag.ImageDescription, ExifTag.Make, ExifTag.Model, ExifTag.Software, ExifTag.DateTime, ExifTag.Artist,
@@ -119,12 +125,14 @@ def _read(image: ImageFile.ImageFile, path: Path) -> Picture:
     remark = "the first of several pictures" if several else ""
     profile = image.info.get("icc_profile")
     # First, as Pillow forgets it once it has loaded the picture, which looking for EXIF may do.
-    bits, raw_mode = _bits(image), _raw_mode(image)
+    bits, raw_mode = _bits(image, path), _raw_mode(image)
     exif, orientation = _exif(image)
     if bits > 8 and image.mode not in ("I;16", "I;16B", "I;16L"):
         pixels: Pixels = _deep_colour(image, path, bits, raw_mode)
         return Picture(np.ascontiguousarray(_TURNS.get(orientation, lambda p: p)(pixels)), profile, exif, remark)
-    refuse_zero_for_white(image)
+    refuse_misread_gray(image)
+    if raw_mode in _STEPS and "transparency" in image.info:
+        image.info["transparency"] *= _STEPS[raw_mode]
     ImageOps.exif_transpose(image, in_place=True)
     image.load()
     if image.mode.startswith("I;16"):
@@ -163,12 +171,15 @@ def to_pixels(image: Image.Image) -> Pixels:
     return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
-def _bits(image: ImageFile.ImageFile) -> int:
+def _bits(image: ImageFile.ImageFile, path: Path) -> int:
     if isinstance(image, TiffImageFile):
         stated = image.tag_v2.get(BITSPERSAMPLE, (1,))
         return max(stated) if isinstance(stated, tuple) else int(stated)
     if image.format == "PPM" and isinstance(form := image.tile[0].args, tuple):
         return int(form[1]).bit_length()
+    if image.format == "JPEG2000":
+        _, _, sizes = path.read_bytes().partition(_JPEG2000)
+        return max(1 + (stated & 127) for stated in sizes[38 : 38 + 3 * sizes[37] : 3])
     return 16 if ";16" in _raw_mode(image) else 8
 
 

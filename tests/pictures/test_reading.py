@@ -1,0 +1,45 @@
+"""Pictures with what their enlargement is to keep, in forms that Pillow does not write."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from igconv_sr.errors import InputError
+from igconv_sr.pictures.reading import read_picture
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_the_transparent_shade_of_gray_of_few_bits(tmp_path: Path, bits: int) -> None:
+    """All shades in a row, of which the last but one is transparent."""
+    shades = np.arange(2**bits, dtype=np.uint8)
+    row = np.packbits(np.unpackbits(shades[:, None], axis=1)[:, 8 - bits :]).tobytes()
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", len(shades), 1, bits, 0, 0, 0, 0),
+        b"tRNS": struct.pack(">H", len(shades) - 2),
+        b"IDAT": zlib.compress(b"\0" + row),
+        b"IEND": b"",
+    }
+    written = [struct.pack(">I", len(body)) + kind + body for kind, body in chunks.items()]
+    ends = [struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks.items()]
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(map(b"".join, zip(written, ends, strict=True))))
+    gray, alpha = np.moveaxis(read_picture(tmp_path / "a.png", "a.png").pixels[0], -1, 0)
+    assert gray.tolist() == (shades * (255 // (len(shades) - 1))).tolist()
+    assert alpha.tolist() == [255] * (len(shades) - 2) + [0, 255]
+
+
+def test_jpeg_2000_of_more_than_8_bits_is_kept_or_refused(tmp_path: Path) -> None:
+    gray = np.arange(100, dtype=np.uint16).reshape(10, 10) * 600
+    Image.fromarray(gray).save(tmp_path / "gray.jp2")
+    assert np.array_equal(read_picture(tmp_path / "gray.jp2", "gray.jp2").pixels[..., 0], gray)
+    Image.new("RGB", (12, 10)).save(tmp_path / "rgb.jp2")
+    assert read_picture(tmp_path / "rgb.jp2", "rgb.jp2").pixels.dtype == np.uint8
+    content = bytearray((tmp_path / "rgb.jp2").read_bytes())
+    first = content.index(b"\xff\x4f\xff\x51") + 42
+    content[first : first + 9 : 3] = b"\x0b" * 3  # 12 bits for each of the three channels
+    (tmp_path / "rgb.jp2").write_bytes(content)
+    with pytest.raises(InputError, match=r"rgb\.jp2 holds more than 8 bits per channel in a form that is not read"):
+        read_picture(tmp_path / "rgb.jp2", "rgb.jp2")
