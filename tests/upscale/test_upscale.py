@@ -363,6 +363,14 @@ def test_folders_that_cannot_be_written_to(upscale: Run, output: str) -> None:
     assert names(".") == ["a.png", "file"]
 
 
+@pytest.mark.parametrize("arguments", [("",), ("a.png", ""), ("a.png", "-o", "")])
+def test_an_empty_name_is_not_the_working_directory(upscale: Run, arguments: tuple[str, ...]) -> None:
+    Image.fromarray(smooth(10, 10)).save("a.png")
+    with pytest.raises(InputError, match="a name is empty, perhaps a variable of the shell that is not set"):
+        upscale(*arguments)
+    assert names(".") == ["a.png"]
+
+
 def test_a_bad_argument_does_not_stop_the_others(upscale: Run) -> None:
     Path("dir.png").mkdir()
     for name in ("a.png", "b.png"):

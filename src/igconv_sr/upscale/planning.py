@@ -92,6 +92,8 @@ def plan(inputs: Sequence[str], output: str | None, mark: str, form: str | None)
     Raises:
         InputError: If the output does not fit the inputs, or nothing can be done.
     """
+    if "" in (*inputs, output):  # which would be the working directory
+        raise InputError("a name is empty, perhaps a variable of the shell that is not set; . is the working directory")
     found: dict[str, _Source] = {}
     left_out = {text: LeftOut(text) for text in inputs}
     for text in inputs:
