@@ -431,5 +431,25 @@ def test_from_standard_input_to_standard_output(weights: Path, tmp_path: Path) -
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("flags", "closed", "named"),
+    [
+        (("-", "-o", "b.png"), "<&-", "- is standard input, which is closed"),
+        (("a.png", "-o", "-"), ">&-", "output, which"),
+    ],
+)
+def test_closed_streams_take_one_line(tmp_path: Path, flags: tuple[str, ...], closed: str, named: str) -> None:
+    Image.fromarray(smooth(12, 10)).save(tmp_path / "a.png")
+    command = ["/bin/sh", "-c", f'"$@" {closed}', "sh", sys.executable, "-m", "igconv_sr", "upscale", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, named in done.stderr, done.stderr.count("\n")) == (1, True, 1)
+
+
+def test_a_file_in_several_spellings_is_enlarged_once(upscale: Run) -> None:
+    Image.fromarray(smooth(10, 10)).save("a.png")
+    done = upscale(".", "./a.png", str(Path("a.png").absolute()), "a.png", "--scale", "2")
+    assert (done.status, names(".")) == (0, ["a.png", "a_x2.png"])
+
+
 def test_terminal_characters_are_shown_as_escapes() -> None:
     assert printable("a\u202e\x07\r\n\udc80é 😀") == "a\\u202e\\x07\\r\\n\\udc80é 😀"

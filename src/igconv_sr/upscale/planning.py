@@ -94,11 +94,12 @@ def plan(inputs: Sequence[str], output: str | None, mark: str, form: str | None)
     """
     if "" in (*inputs, output):  # which would be the working directory
         raise InputError("a name is empty, perhaps a variable of the shell that is not set; . is the working directory")
-    found: dict[str, _Source] = {}
+    found: dict[str | Path, _Source] = {}
     left_out = {text: LeftOut(text) for text in inputs}
     for text in inputs:
         for source in _expand(text, left_out[text]):
-            found.setdefault(source.text, source)
+            # However often, and in whatever spelling, a file is named.
+            found.setdefault(STREAM if source.text == STREAM else Path(source.text).absolute(), source)
     jobs = _writable(_jobs(list(found.values()), output, mark, form))
     if all(job.problem for job in jobs):
         first = next((job for job in jobs if job.problem), None)

@@ -35,8 +35,7 @@ def main(arguments: Sequence[str]) -> None:
         print("\n".join(notices))
         return
     to_stdout = any(job.target is None for job in jobs)
-    if to_stdout and sys.stdout.isatty():
-        raise InputError("the picture would go to this terminal; give -o FILE, or redirect standard output")
+    _check_streams(any(job.source is None for job in jobs), to_stdout)
     # Not before the flags are known to be right: torch takes seconds.
     from igconv_sr.inference.device import choose_device
     from igconv_sr.inference.upscaler import Upscaler
@@ -68,6 +67,16 @@ def main(arguments: Sequence[str]) -> None:
     messages.summary()
     if messages.failures:
         raise SystemExit(1)
+
+
+def _check_streams(from_stdin: bool, to_stdout: bool) -> None:
+    # Python has none where the caller has closed it.
+    if from_stdin and sys.stdin is None:
+        raise InputError("- is standard input, which is closed; give a file, or redirect it")
+    if to_stdout and sys.stdout is None:
+        raise InputError("the picture would go to standard output, which is closed; give -o FILE")
+    if to_stdout and sys.stdout.isatty():
+        raise InputError("the picture would go to this terminal; give -o FILE, or redirect standard output")
 
 
 def _parser() -> FlagParser:
