@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from igconv_sr.errors import InputError
+from igconv_sr.pictures.decoding import read_rgb
 from igconv_sr.pictures.reading import read_picture
 
 
@@ -43,3 +44,36 @@ def test_jpeg_2000_of_more_than_8_bits_is_kept_or_refused(tmp_path: Path) -> Non
     (tmp_path / "rgb.jp2").write_bytes(content)
     with pytest.raises(InputError, match=r"rgb\.jp2 holds more than 8 bits per channel in a form that is not read"):
         read_picture(tmp_path / "rgb.jp2", "rgb.jp2")
+
+
+def exif(*tags: tuple[int, int, int, bytes]) -> bytes:
+    """A block: tag, type, count and the four bytes of the value."""
+    entries = b"".join(struct.pack("<HHI", *tag) + value for *tag, value in tags)
+    return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + b"\0\0\0\0"
+
+
+MAKE, ORIENTATION, UNIT = 271, 274, 296
+TEXT, NUMBER, LONG, ANY = 2, 3, 4, 7
+
+
+@pytest.mark.parametrize(
+    ("odd", "size"),
+    [
+        ((UNIT, TEXT, 2, b"2\0\0\0"), (12, 14)),
+        ((UNIT, LONG, 1, struct.pack("<I", 70000)), (12, 14)),
+        ((ORIENTATION, ANY, 1, b"\6\0\0\0"), (14, 12)),
+    ],
+    ids=["text", "too_large", "orientation"],
+)
+def test_an_odd_exif_tag_does_not_cost_the_picture_or_the_other_tags(
+    tmp_path: Path, odd: tuple[int, int, int, bytes], size: tuple[int, int]
+) -> None:
+    path = tmp_path / "a.jpg"
+    tags = [(MAKE, TEXT, 4, b"abc\0"), (ORIENTATION, NUMBER, 1, b"\6\0\0\0")]
+    Image.new("RGB", (12, 14)).save(path, exif=exif(*(tags[:1] if odd[0] == ORIENTATION else tags), odd))
+    picture = read_picture(path, "a.jpg")
+    assert picture.pixels.shape == (*size, 3)
+    assert read_rgb(path).shape == (*size, 3)
+    kept = Image.Exif()
+    kept.load(picture.exif)
+    assert dict(kept) == {MAKE: "abc"}

@@ -116,13 +116,23 @@ def _decode(file: IO[bytes]) -> tuple[UInt8Image, bool]:
             kind = "floating-point" if mode == "F" else "32-bit or signed"
             raise InputError(f"holds {kind} values; save it with 8 or 16 bits per channel, unsigned")
         refuse_misread_gray(image)
-        ImageOps.exif_transpose(image, in_place=True)
+        turn_upright(image)
         if gray16:
             gray = (np.asarray(image) >> 8).astype(np.uint8)
             return np.repeat(gray[..., None], 3, axis=2), True
         # Without the step over RGBA, Pillow warns of transparent palettes.
         upright = image.convert("RGBA") if "transparency" in image.info else image
         return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB")), mode in ("1", "L", "LA")
+
+
+def turn_upright(image: Image.Image) -> None:
+    """Applies the EXIF orientation."""
+    image.load()
+    image.getexif()
+    for block in ("exif", "Raw profile type exif"):
+        # Known by now. Pillow would write it anew, which fails where a tag has a value of another kind than it should.
+        image.info.pop(block, None)
+    ImageOps.exif_transpose(image, in_place=True)
 
 
 def refuse_misread_gray(image: Image.Image) -> None:

@@ -16,17 +16,17 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from kornia_rs.io import decode_image_png_u16, read_image_tiff_u16
-from PIL import Image, ImageCms, ImageFile, ImageOps
+from PIL import Image, ImageCms, ImageFile
 from PIL.ExifTags import IFD
 from PIL.ExifTags import Base as ExifTag
 from PIL.TiffImagePlugin import BITSPERSAMPLE, PLANAR_CONFIGURATION, TiffImageFile
 
 from igconv_sr.errors import InputError
-from igconv_sr.pictures.decoding import explaining, refuse_misread_gray
+from igconv_sr.pictures.decoding import explaining, refuse_misread_gray, turn_upright
 from igconv_sr.pictures.png import Pixels, gray_and_alpha
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "TGA")
@@ -133,8 +133,7 @@ def _read(image: ImageFile.ImageFile, path: Path) -> Picture:
     refuse_misread_gray(image)
     if raw_mode in _STEPS and "transparency" in image.info:
         image.info["transparency"] *= _STEPS[raw_mode]
-    ImageOps.exif_transpose(image, in_place=True)
-    image.load()
+    turn_upright(image)
     if image.mode.startswith("I;16"):
         gray = np.asarray(image).astype(np.uint16)[..., None]
         return Picture(_with_alpha(gray, image), profile, exif, remark)
@@ -218,19 +217,31 @@ def _with_alpha(pixels: Pixels, image: Image.Image) -> Pixels:
     return np.concatenate((pixels, opaque.astype(np.uint16) * np.uint16(65535)), axis=2)
 
 
-def _exif(image: Image.Image) -> tuple[bytes | None, int]:
-    """The EXIF block without orientation, sizes and thumbnail; and the orientation."""
+def _exif(image: Image.Image) -> tuple[bytes | None, Any]:
+    """The EXIF block without orientation, sizes, thumbnail and what cannot be written; and the orientation."""
     found, kept = image.getexif(), Image.Exif()
-    orientation = int(found.get(ExifTag.Orientation, 1))
     for tag, value in found.items():
-        if tag not in (ExifTag.Orientation, IFD.Exif, IFD.GPSInfo) and (image.format != "TIFF" or tag in _DESCRIPTIVE):
+        if tag in (ExifTag.Orientation, IFD.Exif, IFD.GPSInfo) or (image.format == "TIFF" and tag not in _DESCRIPTIVE):
+            continue
+        if _is_writable(tag, value):
             kept[tag] = value
     for part in (IFD.Exif, IFD.GPSInfo):
-        if tags := dict(found.get_ifd(part)):
-            for stale in (ExifTag.ExifImageWidth, ExifTag.ExifImageHeight):
-                tags.pop(stale, None)
+        stale = (ExifTag.ExifImageWidth, ExifTag.ExifImageHeight)
+        tags = {tag: value for tag, value in found.get_ifd(part).items() if tag not in stale}
+        if tags := {tag: value for tag, value in tags.items() if _is_writable(part, {tag: value})}:
             kept[part] = tags
-    return (kept.tobytes().removeprefix(b"Exif\0\0") if len(kept) else None), orientation
+    return (kept.tobytes().removeprefix(b"Exif\0\0") if len(kept) else None), found.get(ExifTag.Orientation)
+
+
+def _is_writable(tag: int, value: object) -> bool:
+    """Whether Pillow can write a tag: programs put text into numbers, or numbers that are too large."""
+    block = Image.Exif()
+    block[tag] = value
+    try:
+        block.tobytes()
+    except Exception:  # whatever is raised where the value is converted
+        return False
+    return True
 
 
 def _through_profile(image: Image.Image, profile: bytes) -> Pixels:
