@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from kornia_rs.io import read_image_png_u16, write_image_png_u16
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 
 from conftest import relative_error
 from igconv_sr.errors import InputError
@@ -241,6 +241,16 @@ def test_transparency_and_jpg(upscale: Run) -> None:
     done = upscale("half.png", "whole.png", "--scale", "2", "--format", "jpg")
     assert opened("whole_x2.jpg").mode == "RGB"
     assert done.failures == ["half.png: has transparent parts, and jpg holds none; use --format png or webp"]
+
+
+def test_more_exif_than_jpg_holds_stops_one_picture_only(upscale: Run) -> None:
+    exif = Image.Exif()
+    for name, length in (("a.png", 65526 - 26), ("b.png", 65528 - 26)):
+        exif[ExifTags.Base.ImageDescription] = "x" * (length - 1)  # and a zero behind it
+        Image.fromarray(smooth(10, 10)).save(name, exif=exif)
+    done = upscale("b.png", "a.png", "--scale", "2", "--format", "jpg")
+    assert done.failures == ["b.png: has 65528 bytes of EXIF, and jpg holds 65527; use --format png or webp"]
+    assert len(opened("a_x2.jpg").getexif()[ExifTags.Base.ImageDescription]) > 65000
 
 
 @pytest.mark.parametrize(

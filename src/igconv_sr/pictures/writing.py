@@ -15,6 +15,9 @@ from igconv_sr.pictures.png import LARGEST_SIDE, Pixels, PngWriter
 _LARGEST = {"png": LARGEST_SIDE, "jpg": 65500, "webp": 16383}
 """Pixels of a side."""
 
+_LARGEST_EXIF = 65527
+"""Bytes of an EXIF block in JPEG."""
+
 _ON_DISK = 256 * 2**20
 """Bytes; a larger picture lies in a temporary file beside its output until it is complete."""
 
@@ -35,13 +38,14 @@ class Writer(Protocol):
         """Ends the picture."""
 
 
-def check_format(form: str, size: tuple[int, int], pixels: Pixels) -> None:
+def check_format(form: str, size: tuple[int, int], pixels: Pixels, exif: bytes | None) -> None:
     """Refuses what a format cannot hold, before anything is computed.
 
     Args:
         form: One of :data:`igconv_sr.upscale.planning.FORMATS`.
         size: Height and width of the result.
         pixels: What is to be enlarged.
+        exif: An EXIF block that goes with it, or None.
 
     Raises:
         InputError: If there is such a thing.
@@ -52,6 +56,8 @@ def check_format(form: str, size: tuple[int, int], pixels: Pixels) -> None:
         raise InputError(f"has 16 bits per channel, and {form} holds 8; use --format png")
     if form == "jpg" and pixels.shape[2] in (2, 4) and (pixels[..., -1] < 255).any():
         raise InputError("has transparent parts, and jpg holds none; use --format png or webp")
+    if form == "jpg" and exif and len(exif) > _LARGEST_EXIF:
+        raise InputError(f"has {len(exif)} bytes of EXIF, and jpg holds {_LARGEST_EXIF}; use --format png or webp")
 
 
 def open_writer(

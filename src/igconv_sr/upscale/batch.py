@@ -75,7 +75,7 @@ class BatchUpscaling:
     def _check(self, job: Job, picture: Picture) -> _Task:
         started = time.perf_counter()
         _, size = self.enlargement.of(*picture.pixels.shape[:2])
-        check_format(job.form, size, picture.pixels)
+        check_format(job.form, size, picture.pixels, picture.exif)
         self._check_target(job)
         if job.target is not None:
             job.target.parent.mkdir(parents=True, exist_ok=True)
