@@ -4,6 +4,7 @@ import io
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -453,6 +454,16 @@ def test_closed_streams_take_one_line(tmp_path: Path, flags: tuple[str, ...], cl
     command = ["/bin/sh", "-c", f'"$@" {closed}', "sh", sys.executable, "-m", "igconv_sr", "upscale", *flags]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, named in done.stderr, done.stderr.count("\n")) == (1, True, 1)
+
+
+def test_being_ended_leaves_whole_pictures_only(tmp_path: Path) -> None:
+    Image.fromarray(smooth(1200, 900)).save(tmp_path / "a.png")
+    command = [sys.executable, "-m", "igconv_sr", "upscale", "a.png", "-o", "out", "--tile", "64", "--device", "cpu"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and not any((tmp_path / "out").glob("*.partial")):
+            time.sleep(0.01)
+        process.terminate()
+    assert (process.returncode, list((tmp_path / "out").iterdir())) == (143, [])
 
 
 def test_a_file_in_several_spellings_is_enlarged_once(upscale: Run) -> None:
