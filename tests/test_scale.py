@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from igconv_sr.errors import InputError
@@ -28,6 +29,21 @@ def test_text(text: str, scale: float) -> None:
 def test_text_that_is_no_scale_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="is not a number from 1 to 64"):
         parse_scale(text)
+
+
+@pytest.mark.parametrize("scale", [np.int64(3), np.uint8(2), np.float32(2.5), np.float64(2.2), np.float32(3.14159)])
+def test_numbers_of_numpy_are_numbers(scale: float) -> None:
+    assert nearest_ratio(scale) == nearest_ratio(scale.item())
+    assert output_size(9, 7, scale) == output_size(9, 7, scale.item())
+    assert all(type(part) is int for part in nearest_ratio(scale))
+    if scale != np.float32(3.14159):
+        assert repr(plain_scale(scale)) == repr(plain_scale(scale.item()))
+
+
+@pytest.mark.parametrize("scale", [True, np.True_, None, "2", 2j, float("nan")])
+def test_what_is_no_number_is_refused(scale: float) -> None:
+    with pytest.raises(InputError, match=r"^scale .* is not a number from 1 to 64; use for example 2, 2.5 or 22/7$"):
+        nearest_ratio(scale)
 
 
 def test_whole_scales_of_data_are_integers() -> None:

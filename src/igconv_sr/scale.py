@@ -8,6 +8,7 @@ Legend: r scale, p/q the fraction that stands for it: p output pixels for every 
 """
 
 import math
+import numbers
 from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
@@ -77,7 +78,8 @@ def scale_fraction(scale: Scale) -> Fraction:
         >>> scale_fraction(2.5)
         Fraction(5, 2)
     """
-    if _is_number(scale) and 1 < scale <= LARGEST:
+    given, scale = scale, _number(scale)
+    if 1 < scale <= LARGEST:
         nearest = _nearest(Fraction(scale))
         if is_fraction(scale):
             return nearest
@@ -85,7 +87,7 @@ def scale_fraction(scale: Scale) -> Fraction:
             f"scale {_as_written(scale)} is not a fraction p/q of whole numbers with p up to {LARGEST}; use for "
             f"example 2.5, or {nearest}, which is the nearest"
         )
-    raise InputError(f"scale {scale} is not a number above 1 and up to {LARGEST}; use for example 2 or 2.5")
+    raise InputError(f"scale {given} is not a number above 1 and up to {LARGEST}; use for example 2 or 2.5")
 
 
 def nearest_ratio(scale: Scale) -> Ratio:
@@ -100,19 +102,21 @@ def nearest_ratio(scale: Scale) -> Ratio:
         >>> nearest_ratio(2.5), nearest_ratio(3.14159), nearest_ratio(1.999)
         (Ratio(p=5, q=2), Ratio(p=22, q=7), Ratio(p=2, q=1))
     """
-    if not (_is_number(scale) and 1 <= scale <= LARGEST):
-        raise _no_scale(scale)
+    given, scale = scale, _number(scale)
+    if not 1 <= scale <= LARGEST:
+        raise _no_scale(given)
     return Ratio(scale, 1) if isinstance(scale, int) else Ratio(*_nearest(Fraction(scale)).as_integer_ratio())
 
 
 def exact_ratio(scale: Scale) -> Ratio:
     """The scale itself in lowest terms, with p and q of any size, where it is none of :func:`nearest_ratio`'s."""
     nearest = nearest_ratio(scale)
-    return nearest if is_fraction(scale) else Ratio(*Fraction(scale).as_integer_ratio())
+    return nearest if is_fraction(scale) else Ratio(*Fraction(_number(scale)).as_integer_ratio())
 
 
 def is_fraction(scale: Scale) -> bool:
     """Whether a scale is itself a fraction at which a model computes."""
+    scale = _number(scale)
     return isinstance(scale, int) or abs(_nearest(Fraction(scale)) - Fraction(scale)) <= _ROUNDING
 
 
@@ -143,8 +147,13 @@ def _nearest(scale: Fraction) -> Fraction:
     return max(found, Fraction(1))
 
 
-def _is_number(scale: object) -> bool:
-    return isinstance(scale, int | float | Fraction) and not isinstance(scale, bool)
+def _number(scale: object) -> Scale:
+    """Python's own number for one of NumPy's as well; 0 for what is none."""
+    if isinstance(scale, int | float | Fraction):
+        return 0 if isinstance(scale, bool) else scale
+    if isinstance(scale, numbers.Integral):
+        return int(scale)
+    return float(scale) if isinstance(scale, numbers.Real) else 0
 
 
 def _as_written(scale: Scale) -> Scale:
