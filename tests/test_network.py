@@ -236,3 +236,13 @@ class TestOfficial:
         before = repr(meta)
         official.build(meta, weights)
         assert repr(meta) == before
+
+
+@pytest.mark.parametrize(
+    "image", [torch.rand(3, 8, 8), torch.rand(1, 1, 8, 8), torch.zeros(1, 3, 8, 8, dtype=torch.uint8)]
+)
+def test_other_images_are_refused_in_one_line(small_net: SRNet, image: Tensor) -> None:
+    with pytest.raises(
+        InputError, match=r"the network takes RGB in \[0,1\] as floating point, \(B,3,H,W\), not torch\."
+    ):
+        small_net(image, 2)

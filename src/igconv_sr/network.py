@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from igconv_sr.encoders.base import Encoder
+from igconv_sr.errors import InputError
 from igconv_sr.functional.fit import fit
 from igconv_sr.functional.imresize import imresize
 from igconv_sr.functional.padding import pad_bottom_right
@@ -98,7 +99,15 @@ class SRNet(Upscaling):
             lr: (B,3,H,W).
             scale: r, any number from 1 to 64. If it is no fraction p/q with p up to 64, the image is computed at the
                 nearest one and resized from there. The kernels of p = 64 take seconds: :meth:`fold` keeps them.
+
+        Raises:
+            InputError: If the image is of another shape or type, or the scale is out of range or not served.
         """
+        if lr.ndim != 4 or lr.shape[1] != 3 or not lr.is_floating_point():
+            raise InputError(
+                f"the network takes RGB in [0,1] as floating point, (B,3,H,W), not {lr.dtype} of shape "
+                f"{tuple(lr.shape)}; net.upscale takes one image as well, uint8, and gray"
+            )
         image = self.forward_mixed(lr, [(scale, lr.shape[0])])[0]
         height, width = lr.shape[-2:]
         return fit(image, height, width, scale)

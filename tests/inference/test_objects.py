@@ -9,6 +9,7 @@ import sys
 import weakref
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,11 +132,25 @@ def test_a_network_that_nobody_holds_any_more_is_freed() -> None:
 
 
 @pytest.mark.parametrize(
-    "image", [lr(8, 8), lr(5, 8, 8), torch.zeros(3, 8, 8, dtype=torch.int64), np.zeros((8, 8), np.int32), "photo.jpg"]
+    "image",
+    [
+        lr(8, 8),
+        lr(5, 8, 8),
+        torch.zeros(3, 8, 8, dtype=torch.int64),
+        np.zeros((8, 8), np.int32),
+        Image.new("L", (0, 8)),
+        "photo.jpg",
+    ],
 )
 def test_what_is_no_image_is_refused(image: object) -> None:
     with pytest.raises(InputError, match=r"no image|takes a PIL image"):
         Bicubic().upscale(image, 2)  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize("tile", [0, 2.5, "auto"])
+def test_what_is_no_tile_is_refused(tile: Any) -> None:
+    with pytest.raises(InputError, match=f"tile {tile} must be a whole number of LR pixels, 1 or more, or None"):
+        Bicubic().upscale(lr(3, 8, 8), 2, tile=tile)
 
 
 @pytest.mark.parametrize("scale", [0.5, 65, "two", float("nan")])

@@ -40,6 +40,8 @@ def upscale(
     upscaler = _upscaler(net, tile, ensemble)
     if isinstance(image, Image.Image):
         source, profile = to_pixels_and_profile(image)
+        if not source.size:
+            raise InputError(f"a picture of {image.width}×{image.height} pixels is no image")
         pixels = enlarge(upscaler, torch.from_numpy(source), exact).numpy()
         result = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
         result.info |= {key: image.info[key] for key in _KEPT if key in image.info}

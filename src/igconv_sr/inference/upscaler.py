@@ -63,8 +63,8 @@ class Upscaler:
         bicubic_alpha: bool = False,
         wrap: str = "",
     ) -> None:
-        if tile is not None and tile < 1:
-            raise InputError(f"tile {tile} must be a number of LR pixels, 1 or more")
+        if tile is not None and not (isinstance(tile, int) and tile >= 1):
+            raise InputError(f"tile {tile} must be a whole number of LR pixels, 1 or more, or None")
         self.net, self.device, self.tile = net, torch.device(device), tile
         self.ensemble, self.half, self.say = ensemble, half, say
         self.bicubic_alpha, self.wrap = bicubic_alpha, wrap
