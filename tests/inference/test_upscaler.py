@@ -1,5 +1,6 @@
 """The engine: tiles give what the whole image gives, memory decides their size, errors of memory are survived."""
 
+import gc
 import itertools
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from igconv_sr.inference.tiles import Overlap, blended, step_of, tiles
 from igconv_sr.inference.upscaler import Upscaler
 from igconv_sr.network import Bicubic, SRNet
 from igconv_sr.upsamplers import IGConv, SPConv
+from igconv_sr.upsamplers.igconv import FoldedIGConv
 from igconv_sr.weights.checkpoint import load
 
 BOUNDED = {
@@ -225,6 +227,16 @@ def test_kernels_are_generated_once_per_scale() -> None:
     for scale in (2, 3, 2, 3, 2):
         list(upscaler.bands(picture(5, 5), Fraction(scale)))
     assert net.folds == 2
+
+
+def test_many_scales_do_not_fill_the_memory_with_kernels() -> None:
+    upscaler = Upscaler(network(EDSR(8, 1)))
+    before = {id(each) for each in gc.get_objects() if type(each) is FoldedIGConv}
+    for width in range(20, 32):
+        list(upscaler.bands(picture(3, 5), Fraction(width, 7)))
+    gc.collect()
+    kept = [each for each in gc.get_objects() if type(each) is FoldedIGConv and id(each) not in before]
+    assert sorted(key for each in kept for key in each.kernels) == ["29/7", "30/7", "31/7", "4"]
 
 
 def test_a_model_with_fixed_scales_is_asked_for_a_larger_one() -> None:

@@ -34,6 +34,9 @@ from igconv_sr.super_resolver import SuperResolver
 _WRAPPED = 64
 """LR pixels of the opposite side where a network's reach has no bound: what its windows see beyond is small."""
 
+_SCALES_KEPT = 4
+"""Pictures that all become 1920 wide have a scale each; their kernels take up to hundreds of megabytes."""
+
 
 class Upscaler:
     """Enlarges images by a network.
@@ -71,14 +74,18 @@ class Upscaler:
         self._prepared: dict[Fraction, Prepared] = {}
 
     def prepare(self, scale: Fraction) -> Prepared:
-        """The network folded for a scale, once: see :func:`igconv_sr.inference.prepared.prepare`.
+        """The network folded for a scale, kept for the latest few: see :func:`igconv_sr.inference.prepared.prepare`.
 
         Raises:
             InputError: If it serves neither that scale nor a whole one above.
         """
-        if scale not in self._prepared:
-            self._prepared[scale] = prepare(self.net, scale, self.device, self.ensemble, self.say)
-        return self._prepared[scale]
+        prepared = self._prepared.pop(scale, None)
+        if prepared is None:
+            for oldest in list(self._prepared)[: 1 - _SCALES_KEPT]:
+                del self._prepared[oldest]
+            prepared = prepare(self.net, scale, self.device, self.ensemble, self.say)
+        self._prepared[scale] = prepared
+        return prepared
 
     def bands(
         self, pixels: Tensor, scale: Fraction, progress: Callable[[float], object] = lambda _share: None
