@@ -3,7 +3,8 @@
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import NoReturn
 
@@ -47,11 +48,10 @@ def main(arguments: Sequence[str]) -> None:
     from igconv_sr.weights.checkpoint import load
 
     quieten()
-    signal.signal(signal.SIGTERM, _end)
     device = choose_device(options.device)
     default = default_weights(device.type)
     net = load(named or default.path)
-    with Messages(len(jobs), to_stdout) as messages:
+    with _ended_as_by_ctrl_c(), Messages(len(jobs), to_stdout) as messages:
         if named is None:
             messages.say(default.remark)
         for notice in notices:
@@ -72,8 +72,17 @@ def main(arguments: Sequence[str]) -> None:
         raise SystemExit(1)
 
 
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """Makes SIGTERM leave no half of a picture; what nobody handles would end the program at once."""
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _end(number: int, _frame: object) -> NoReturn:
-    """As Ctrl-C does, so that no half of a picture is left; as a signal nobody handles, it would end at once."""
     signal.signal(number, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
