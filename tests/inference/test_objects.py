@@ -122,6 +122,16 @@ def test_weights_of_any_precision(dtype: torch.dtype, mean: tuple[float, ...] | 
     torch.testing.assert_close(net.to(dtype).upscale(lr(3, 40, 40), 2, tile=16), expected, atol=0.02, rtol=0)
 
 
+def test_a_network_of_inference_mode() -> None:
+    image = lr(3, 8, 6)
+    expected = igconv_sr.load("photo-small").upscale(image, 2.5)
+    with torch.inference_mode():
+        net = igconv_sr.load("photo-small")
+        torch.testing.assert_close(net.upscale(image, 2.5), expected)
+    torch.testing.assert_close(net.upscale(image, 2.5), expected)
+    torch.testing.assert_close(net.fold([2.5]).upscale(image, 2.5), expected)
+
+
 def test_a_network_that_nobody_holds_any_more_is_freed() -> None:
     net = SRNet(EDSR(num_feat=8, num_block=1), partial(IGConv, hidden_dim=16, num_layers=1), scales=(2,))
     net.upscale(lr(3, 8, 8), 2)

@@ -107,7 +107,9 @@ def enlarge(
 def _upscaler(net: SuperResolver, tile: int | None, ensemble: bool) -> Upscaler:
     """Computes with kernels that are generated once, and again when the weights have changed or moved."""
     weights = [*net.parameters(), *net.buffers()]
-    state = hash(tuple((weight.data_ptr(), weight._version, weight.device) for weight in weights))
+    # What was loaded in inference mode does not count its changes, of which there will hardly be any.
+    versions = [0 if weight.is_inference() else weight._version for weight in weights]
+    state = hash(tuple((weight.data_ptr(), weight.device) for weight in weights) + tuple(versions))
     ready = _ready.setdefault(net, {})
     before, upscaler = ready.get((tile, ensemble), (None, None))
     if upscaler is None or before != state:

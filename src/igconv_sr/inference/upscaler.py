@@ -82,7 +82,7 @@ class Upscaler:
         prepared = self._prepared.pop(scale, None)
         if prepared is None:
             for oldest in list(self._prepared)[: 1 - _SCALES_KEPT]:
-                del self._prepared[oldest]
+                self._prepared.pop(oldest, None)
             prepared = prepare(self.net, scale, self.device, self.ensemble, self.say)
         self._prepared[scale] = prepared
         return prepared
