@@ -1,6 +1,7 @@
 """igconv-sr upscale: formats and what they carry, outputs, and a batch with hostile files."""
 
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -454,6 +455,15 @@ def test_closed_streams_take_one_line(tmp_path: Path, flags: tuple[str, ...], cl
     command = ["/bin/sh", "-c", f'"$@" {closed}', "sh", sys.executable, "-m", "igconv_sr", "upscale", *flags]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, named in done.stderr, done.stderr.count("\n")) == (1, True, 1)
+
+
+def test_a_name_that_the_terminal_cannot_show_is_no_failure(tmp_path: Path) -> None:
+    Image.fromarray(smooth(12, 10)).save(tmp_path / "ümlaut.png")
+    command = [sys.executable, "-m", "igconv_sr", "upscale", "ümlaut.png", "-o", "out", "--device", "cpu"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"\xfcmlaut.png: 10\xd712 to 20\xd724" in done.stdout
 
 
 def test_being_ended_leaves_whole_pictures_only(tmp_path: Path) -> None:

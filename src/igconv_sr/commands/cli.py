@@ -4,6 +4,7 @@ Nothing heavy is imported before the command is known, so that ``igconv-sr --hel
 """
 
 import importlib
+import io
 import os
 import re
 import sys
@@ -80,6 +81,9 @@ USAGE = "\n".join(
 def main() -> None:
     """Runs the command named on the command line; exits with 1 on a user's error, with 2 on a wrong command."""
     arguments = at_home(sys.argv[1:])
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # A name or a sign that the terminal's encoding lacks is no reason to fail; standard error does so by itself.
+        sys.stdout.reconfigure(errors="backslashreplace")
     if not arguments or arguments[0] in ("-h", "--help"):
         _show(USAGE)
         return
