@@ -250,6 +250,15 @@ def test_folding_a_folded_module_gives_a_smaller_equal_one() -> None:
     assert list(fewer.kernels) == ["3"]
 
 
+@pytest.mark.parametrize("scale", [2, 2.5])
+def test_folding_under_autocast_gives_what_folding_without_it_does(scale: float) -> None:
+    net = TINY(4, (2, 3), igsample=True, fgrep=True)
+    features, lr = torch.rand(1, 4, 5, 4), torch.rand(1, 3, 5, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        folded = net.fold([scale])
+    assert torch.equal(folded(features, scale, lr), net.fold([scale])(features, scale, lr))
+
+
 def test_folding_keeps_the_original_trainable_and_unchanged() -> None:
     net = TINY(2, (2, 3), fgrep=True, igsample=True)
     before = {name: value.clone() for name, value in net.state_dict().items()}

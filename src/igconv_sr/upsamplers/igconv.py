@@ -12,6 +12,7 @@ terms: see :mod:`igconv_sr.upsamplers.polyphase`.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -148,7 +149,10 @@ class IGConv(Upsampler):
     def fold(self, scales: Sequence[Scale]) -> "FoldedIGConv":
         """The same function at the given scales, with the kernels as plain weights, for inference."""
         ratios = [nearest_ratio(scale) for scale in scales]
-        return FoldedIGConv({str(ratio): self.kernels([ratio])[0] for ratio in ratios})
+        kind = self.points.device.type
+        # What is kept has the precision of the weights, also where autocast computes with less.
+        with torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext():
+            return FoldedIGConv({str(ratio): self.kernels([ratio])[0] for ratio in ratios})
 
 
 class FoldedIGConv(Upsampler):
