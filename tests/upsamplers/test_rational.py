@@ -63,9 +63,9 @@ def cells(place: Fraction, both_sides: bool) -> list[tuple[int, Fraction]]:
 
 
 def direct(net: IGConv, trained: list[Fraction], features: Tensor, scale: Fraction, lr: Tensor) -> Tensor:
-    """The definition for a batch of one; at untrained rational or smaller scales nothing beyond the training."""
+    """The definition for a batch of one; at ×1 and untrained fractions nothing beyond the training."""
     asked = Fraction(scale)
-    is_extended = scale not in trained and (scale.denominator > 1 or scale < min(trained))
+    is_extended = scale not in trained and (scale.denominator > 1 or scale == 1)
     known = [2 * ((i + Fraction(1, 2)) / r % 1) - 1 for r in trained for i in range(r.numerator)]
     if is_extended:
         asked = min(max(scale, min(trained)), max(trained))

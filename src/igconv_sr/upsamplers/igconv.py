@@ -1,9 +1,9 @@
 """IGConv and IGConv+: one convolution whose kernel a hyper-network generates for any scale, whole or not.
 
 The paper has whole scales; at a rational one the same hyper-network is asked for the kernels of p×p sub-pixels. At
-those that it was not trained for, and below its least scale, it is asked for nothing else than it was trained for:
-offsets and scales beyond are taken as the outermost of the training, and a line between two cells, which whole scales
-do not have, is computed from both.
+those that it was not trained for, and at ×1, it is asked for nothing else than it was trained for: offsets and scales
+beyond are taken as the outermost of the training, and a line between two cells, which whole scales do not have, is
+computed from both.
 
 Lee, Yun and Ro, Implicit Grid Convolution for Multi-Scale Image Super-Resolution, arXiv 2408.09674.
 
@@ -127,8 +127,8 @@ class IGConv(Upsampler):
         return list(self.points.split_with_sizes([ratio.p**2 for ratio in self.ratios]))
 
     def _points(self, ratio: Ratio) -> Tensor:
-        is_whole_above = ratio.q == 1 and ratio.p > min(trained.scale for trained in self.ratios)
-        if is_whole_above or ratio in self.ratios:
+        is_of_the_paper = ratio.q == 1 and ratio.p > 1
+        if is_of_the_paper or ratio in self.ratios:
             return sub_pixels(ratio).to(self.points)
         # Beyond what it was trained for a hyper-network gives anything: 26 dB less at ×1, 15 at ×1.5, 0.5 at ×2.5.
         points = sub_pixels(ratio, both_sides=True).to(self.points)
