@@ -100,6 +100,10 @@ def one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         (["evaluate", "model=bicubic"], ["no benchmark"]),
         (["evaluate", "benchmarks=[.]"], ["nothing to evaluate"]),
         (["evaluate", "model=bicubic", "weights_of=raw"], ["weights_of=raw", "give ckpt_path"]),
+        (
+            ["evaluate", "model=bicubic", "benchmarks=[.]", "trainer.precision=bf16-mixed"],
+            ["trainer.precision", "full precision"],
+        ),
         (["evaluate", "model=bicubic", "benchmarks=[nowhere]"], ["nowhere", "not a folder"]),
         (["evaluate", "model=bicubic", "benchmarks=[.]", "scales=[1]"], ["scale 1 "]),
         (["evaluate", "ckpt_path=none.ckpt", "benchmarks=[.]"], ["none.ckpt"]),

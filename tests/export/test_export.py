@@ -86,7 +86,7 @@ def test_one_onnx_file_serves_all_its_scales_and_any_size(weights: Path, capsys:
     for scale in (2, 3):
         for lr in (image(1, 19, 27), image(3, 1, 1), image(2, 64, 16)):
             assert_equal(session(lr, scale=np.array(scale)), weights, lr, scale)
-    with pytest.raises(Exception, match="out of data bounds"):
+    with pytest.raises(Exception, match=r"scale_must_be_one_of_2_3.*out of data bounds"):
         session(image(1, 8, 8), scale=np.array(5))
     assert path.stat().st_size < 1.9 * len(weights.read_bytes()) + 200_000, "the encoder is stored once"
     printed = capsys.readouterr().out
@@ -109,6 +109,29 @@ def test_onnx_of_encoders_that_pool_or_pad(weights: Path, sizes: list[tuple[int,
     session = onnx_session(weights.parent / "net_x3.onnx")
     for size in sizes:
         assert_equal(session(image(*size)), weights, image(*size), 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", ["SwinIR"], indirect=True)
+def test_one_onnx_file_of_an_encoder_that_pads(weights: Path) -> None:
+    export(weights, "--format", "onnx", "--scales", "2,3", "--one-file")
+    session = onnx_session(weights.parent / "net_x2x3.onnx")
+    for scale in (2, 3):
+        assert_equal(session(image(1, 19, 27), scale=np.array(scale)), weights, image(1, 19, 27), scale)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", ["SMFANet"], indirect=True)
+@pytest.mark.parametrize("flags", [("--scales", "2"), ("--scales", "2,3", "--one-file")])
+def test_onnx_refuses_sizes_that_it_would_compute_wrongly(weights: Path, flags: tuple[str, ...]) -> None:
+    export(weights, "--format", "onnx", *flags)
+    (path,) = weights.parent.glob("*.onnx")
+    session = onnx_session(path)
+    more = {"scale": np.array(2)} if "--one-file" in flags else {}
+    assert_equal(session(image(1, 16, 24), **more), weights, image(1, 16, 24), 2)
+    for size in ((1, 16, 20), (1, 12, 16)):
+        with pytest.raises(Exception, match="sides_must_be_multiples_of_8"):
+            session(image(*size), **more)
 
 
 def test_a_program_is_read_by_torch_alone(weights: Path) -> None:

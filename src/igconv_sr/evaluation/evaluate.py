@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_class, instantiate
 from lightning.pytorch import Trainer
 from omegaconf import DictConfig
 
-from igconv_sr.commands.config import CONFIG_FOLDER
+from igconv_sr.commands.config import CONFIG_FOLDER, key_of
 from igconv_sr.commands.launch import Launch
 from igconv_sr.commands.values import check_values
 from igconv_sr.data import Benchmark, BenchmarkImages, find_benchmarks
@@ -28,6 +29,9 @@ from igconv_sr.super_resolver import SuperResolver
 from igconv_sr.system.console import quieten, say
 from igconv_sr.weights.card import ModelCard
 from igconv_sr.weights.checkpoint import load_with_remark
+
+_DEVICES = ("accelerator", "devices", "strategy")
+"""Keys of the trainer that an evaluation has."""
 
 
 class Asked(NamedTuple):
@@ -54,6 +58,7 @@ def main(config: DictConfig) -> None:
     quieten()
     with Launch.current.job():
         check_values(config)
+        _check_trainer_keys()
         if config.weights_of is not None and config.ckpt_path is None:
             raise InputError(f"weights_of={config.weights_of} chooses from a checkpoint; give ckpt_path too")
         folder = Path(config.paths.output_dir)
@@ -82,6 +87,16 @@ def main(config: DictConfig) -> None:
         say(f"Results in {folder}")
 
 
+def _check_trainer_keys() -> None:
+    for option in HydraConfig.get().overrides.task:
+        group, _, key = key_of(option).partition(".")
+        if group == "trainer" and key and key not in _DEVICES:
+            raise InputError(
+                f"trainer.{key}: an evaluation is always in full precision, and has of the trainer only "
+                f"{', '.join(_DEVICES)}; leave it out"
+            )
+
+
 def _pictures(config: DictConfig, asked: Asked, inference: Inference) -> tuple[list[ImageScore], Source]:
     if config.ckpt_path is not None or "model" in config or inference != Inference():
         raise InputError("sr: pictures are finished; leave out ckpt_path, model, self_ensemble and tiles")
@@ -96,9 +111,7 @@ def _model(config: DictConfig, asked: Asked, inference: Inference) -> tuple[list
     net, card = _loaded(config)
     with refusing("trainer"):
         trainer = Trainer(
-            accelerator=config.trainer.accelerator,
-            devices=config.trainer.devices,
-            strategy=config.trainer.strategy,
+            **{key: config.trainer[key] for key in _DEVICES},
             logger=False,
             enable_checkpointing=False,
             enable_model_summary=False,

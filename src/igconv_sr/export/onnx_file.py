@@ -39,8 +39,12 @@ def at_one_scale(net: SRNet, program: Program, scale: int) -> ModelProto:
         scale: r.
     """
     core = _convert(program.exported, INPUT, OUTPUT)
-    if program.multiple > 1 and program.padded_by_network:
-        core = _for_any_size(core, program.multiple, net.encoder.pad_mode, scale)
+    if program.multiple > 1:
+        core = (
+            _for_any_size(core, program.multiple, net.encoder.pad_mode, scale)
+            if program.padded_by_network
+            else _for_multiples(core, program.multiple)
+        )
     for value, sides in ((core.graph.input[0], ("height", "width")), (core.graph.output[0], ("sr_height", "sr_width"))):
         _name_dimensions(value, ("batch", None, *sides))
     return core
@@ -57,13 +61,13 @@ def at_several_scales(models: Mapping[int, ModelProto]) -> ModelProto:
     shared: dict[bytes, TensorProto] = {}
     branches = [_branch(model.graph, f"x{scale}_", shared) for scale, model in models.items()]
     first = next(iter(models.values()))
-    scales = numpy_helper.from_array(np.array(list(models), dtype=np.int64), "scales")
+    scales, named = _whole_numbers(list(models), "scales"), "_".join(map(str, models))
     zero = numpy_helper.from_array(np.array(0, dtype=np.int64), "zero")
     nodes = [
         helper.make_node("Equal", ["scales", SCALE], ["is_asked"]),
         helper.make_node("NonZero", ["is_asked"], ["places"]),
         # Of an unknown scale there is no place: this node fails.
-        helper.make_node("Gather", ["places", "zero"], ["place"], axis=1),
+        helper.make_node("Gather", ["places", "zero"], ["place"], axis=1, name=f"scale_must_be_one_of_{named}"),
         *_choose(branches),
     ]
     graph = helper.make_graph(
@@ -152,9 +156,7 @@ def _for_any_size(core: ModelProto, multiple: int, mode: PadMode, scale: int) ->
     merged = merge_models(front, behind, io_map=[(_PADDED, f"core_{INPUT}")])
     graph = merged.graph
     constants = {"crop_scale": [scale], "crop_starts": [0, 0], "crop_axes": [2, 3]}
-    graph.initializer.extend(
-        numpy_helper.from_array(np.array(values, dtype=np.int64), name) for name, values in constants.items()
-    )
+    graph.initializer.extend(_whole_numbers(values, name) for name, values in constants.items())
     graph.node.extend(
         [
             helper.make_node("Shape", [INPUT], ["crop_size"], start=2, end=4),
@@ -164,6 +166,33 @@ def _for_any_size(core: ModelProto, multiple: int, mode: PadMode, scale: int) ->
     )
     graph.output[0].name = OUTPUT
     return merged
+
+
+def _for_multiples(core: ModelProto, multiple: int) -> ModelProto:
+    """Ends in an error of the runtime for other sizes, which the nodes of a trace may take and compute wrongly."""
+    checked = add_prefix(core, "core_")
+    constants = {"allowed": [0], "multiple": [multiple], "check_ends": [2**31 - 1] * 2, "check_axes": [2, 3]}
+    front = [
+        helper.make_node("Shape", [INPUT], ["check_size"], start=2, end=4),
+        helper.make_node("Mod", ["check_size", "multiple"], ["rest"]),
+        # Only for a rest of 0 there is a place.
+        helper.make_node(
+            "Gather", ["allowed", "rest"], ["check_starts"], name=f"sides_must_be_multiples_of_{multiple}"
+        ),
+        helper.make_node("Slice", [INPUT, "check_starts", "check_ends", "check_axes"], [f"core_{INPUT}"]),
+    ]
+    graph = helper.make_graph(
+        [*front, *checked.graph.node, helper.make_node("Identity", [f"core_{OUTPUT}"], [OUTPUT])],
+        "igconv_sr",
+        [core.graph.input[0]],
+        [core.graph.output[0]],
+        [*(_whole_numbers(values, name) for name, values in constants.items()), *checked.graph.initializer],
+    )
+    return helper.make_model(graph, opset_imports=core.opset_import, ir_version=core.ir_version)
+
+
+def _whole_numbers(values: Sequence[int], name: str) -> TensorProto:
+    return numpy_helper.from_array(np.array(values, dtype=np.int64), name)
 
 
 def _name_dimensions(value: onnx.ValueInfoProto, names: Sequence[str | None]) -> None:
@@ -191,7 +220,7 @@ def _renamed(node: NodeProto, prefix: str, renamed: Mapping[str, str]) -> NodePr
     copy.CopyFrom(node)
     for names in (copy.input, copy.output):
         names[:] = [renamed.get(name, f"{prefix}{name}" if name else "") for name in names]
-    copy.name = f"{prefix}{node.name}"
+    copy.name = f"{prefix}{node.name}" if node.name else ""
     return copy
 
 
