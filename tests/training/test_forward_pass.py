@@ -1,14 +1,22 @@
 """Steps captured as CUDA graphs are the steps that Python runs; without a GPU only that nothing is captured."""
 
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import nn
 
 from igconv_sr.bench.training_loop import run_training
+from igconv_sr.data import Batch
+from igconv_sr.data.batches.schedule import ScaleSchedule, row_scales
 from igconv_sr.encoders import Encoder
-from igconv_sr.training.forward_pass import CapturedForwardPass
+from igconv_sr.losses import WeightedLoss
+from igconv_sr.network import SRNet
+from igconv_sr.training.forward_pass import CapturedForwardPass, ForwardPass
 
 STEPS = 6
 
@@ -28,14 +36,14 @@ class Watch(Callback):
     ) -> None:
         self.losses.append(float(outputs["loss"]))
         given = pl_module.forward_pass
-        self.captured.append(isinstance(given, CapturedForwardPass) and given._graphs is not None)
+        self.captured.append(isinstance(given, CapturedForwardPass) and given._graphs_for(batch) is not None)
         self.weights = {name: value.cpu().clone() for name, value in pl_module.state_dict().items()}
 
 
 def train(*overrides: str) -> Watch:
     watch = Watch()
     sizes = ("data.lr_patch_size=16", "data.global_batch_size=6", f"trainer.max_steps={STEPS}")
-    run_training([*overrides, *sizes], watch)
+    run_training([overrides[0], *sizes, *overrides[1:]], watch)
     return watch
 
 
@@ -45,14 +53,60 @@ def test_a_processor_captures_nothing() -> None:
     assert train("model=edsr_small").captured == [False] * STEPS
 
 
+def batches(rows: int, schedule: ScaleSchedule) -> Iterator[Batch]:
+    """Of steps 0, 1, …, their scales as those of a training."""
+    generator = torch.Generator().manual_seed(0)
+    for step in range(STEPS):
+        drawn = Counter(row_scales(schedule, (2, 3, 4), 0, step, rows, 1).tolist())
+        groups = sorted(drawn.items())
+        hr = [torch.rand(count, 3, int(8 * scale), int(8 * scale), generator=generator) for scale, count in groups]
+        yield Batch(torch.rand(rows, 3, 8, 8, generator=generator), hr, groups, [""] * rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "schedule", "kinds"), [(6, "all", 1), (8, "all", 3), (2, "all", 3), (8, "synchronised", 3)]
+)
+def test_each_kind_of_batch_has_its_own_graphs(
+    monkeypatch: pytest.MonkeyPatch, small_net: SRNet, rows: int, schedule: ScaleSchedule, kinds: int
+) -> None:
+    """Published recipes have 16, 32 or 64 rows: a step holds one row more of each scale in turn.
+
+    What stands in for a pair of graphs runs the scales that it was captured with, as graphs would.
+    """
+    made: list[nn.Module] = []
+
+    def capture(module: nn.Module, inputs: tuple[torch.Tensor, ...], pool: object) -> nn.Module:
+        made.append(module)
+        return module
+
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", capture)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", object)
+    monkeypatch.setattr(torch.random, "fork_rng", lambda _: contextlib.nullcontext())
+    loss = WeightedLoss(l1=1.0)
+    plain, captured = ForwardPass(small_net, loss), CapturedForwardPass(small_net, loss)
+    for batch in batches(rows, schedule):
+        torch.testing.assert_close(captured(batch).values, plain(batch).values)
+        assert captured._graphs_for(batch) is not None
+    assert len(made) == kinds
+
+
 @needs_cuda
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-@pytest.mark.parametrize("model", ["edsr_small", "swinir", "atd"])
-def test_captured_steps_are_the_same_steps(model: str, precision: str) -> None:
+@pytest.mark.parametrize(
+    ("model", "more"),
+    [
+        ("edsr_small", ()),
+        ("edsr_small", ("data.global_batch_size=8",)),
+        ("edsr_small", ("data.scale_schedule=synchronised",)),
+        ("swinir", ()),
+        ("atd", ()),
+    ],
+)
+def test_captured_steps_are_the_same_steps(model: str, more: tuple[str, ...], precision: str) -> None:
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
     try:
-        plain = train(f"model={model}", f"trainer.precision={precision}", "trainer.compile=false")
-        captured = train(f"model={model}", f"trainer.precision={precision}")
+        plain = train(f"model={model}", f"trainer.precision={precision}", "trainer.compile=false", *more)
+        captured = train(f"model={model}", f"trainer.precision={precision}", *more)
     finally:
         torch.use_deterministic_algorithms(mode=False)
     assert captured.captured == [True] * STEPS

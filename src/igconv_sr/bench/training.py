@@ -40,6 +40,7 @@ CASES = (
     Case("edsr_baseline", 96, 64, None),
     Case("smfanet", 48, 64, 67.5),
     Case("edsr", 15, 48, 68.0),
+    Case("edsr", 16, 48, None),  # as published: no multiple of the scales, so that batches are of several kinds
     Case("hit_srf", 15, 64, 176.1),
     Case("hat", 9, 64, 328.1),
     Case("srformer", 9, 64, 244.3),

@@ -13,6 +13,8 @@ from igconv_sr.scale import Scale
 from igconv_sr.system.console import say
 
 Groups = Sequence[tuple[Scale, int]]
+Kind = tuple[tuple[tuple[Scale, int], ...], torch.Size]
+Graphs = Callable[..., tuple[Tensor, ...]]
 
 
 class BatchLosses(NamedTuple):
@@ -54,7 +56,8 @@ class ForwardPass:
 class CapturedForwardPass(ForwardPass):
     """The same numbers by two CUDA graphs, the second of which runs in the backward pass: Python issues two launches.
 
-    They are captured at the first batch and serve all batches of the same scales and sizes; others run as ever.
+    They serve batches of one kind: the same scales, rows of each, and sizes. A training has as many kinds as scales, or
+    a single one where its rows are dealt out evenly; each is captured when it first comes. Further kinds run as ever.
     Gradients lie where the next batch overwrites them: not for micro-batches whose gradients are added up.
 
     Args:
@@ -64,20 +67,27 @@ class CapturedForwardPass(ForwardPass):
 
     def __init__(self, net: SRNet, loss: WeightedLoss) -> None:
         super().__init__(net, loss)
-        self._kind: tuple[object, ...] | None = None
-        self._graphs: Callable[..., tuple[Tensor, ...]] | None = None
+        self._graphs: dict[Kind, Graphs | None] = {}
+        # Their backward pass always follows before the next batch: what one does not hand out the others may overwrite.
+        self._memory = torch.cuda.graph_pool_handle()
 
     def __call__(self, batch: Batch) -> BatchLosses:
         """Runs one batch."""
-        kind = (tuple(batch.groups), batch.lr.shape)
-        if self._kind is None:
-            self._kind, self._graphs = kind, self._capture(batch)
-        if self._graphs is None or kind != self._kind:
+        graphs = self._graphs_for(batch)
+        if graphs is None:
             return super().__call__(batch)
-        values, *logged = self._graphs(batch.lr, *batch.hr)
+        values, *logged = graphs(batch.lr, *batch.hr)
         return self._named((values, *(tensor.detach() for tensor in logged)), len(batch.groups))
 
-    def _capture(self, batch: Batch) -> Callable[..., tuple[Tensor, ...]] | None:
+    def _graphs_for(self, batch: Batch) -> Graphs | None:
+        """Those of the batch's kind; None after a failure, or where there is no end of kinds."""
+        kind = (tuple(batch.groups), batch.lr.shape)
+        has_failed = None in self._graphs.values()
+        if kind not in self._graphs and not has_failed and len(self._graphs) < len(self.net.scales):
+            self._graphs[kind] = self._capture(batch)
+        return self._graphs.get(kind)
+
+    def _capture(self, batch: Batch) -> Graphs | None:
         module = _Groups(self.net, self.loss, batch.groups)
         inputs = tuple(images.clone() for images in (batch.lr, *batch.hr))
         kind = batch.lr.device.type
@@ -88,7 +98,7 @@ class CapturedForwardPass(ForwardPass):
         try:
             # What warms up must not use up random numbers: a continued training captures at another step.
             with torch.random.fork_rng([batch.lr.device]), uncached:
-                return cast("Callable[..., tuple[Tensor, ...]]", torch.cuda.make_graphed_callables(module, inputs))
+                return cast("Graphs", torch.cuda.make_graphed_callables(module, inputs, pool=self._memory))
         except RuntimeError as error:
             reason = str(error).partition("\n")[0]
             say(f"The steps run without CUDA graphs, which is slower: {reason}")
