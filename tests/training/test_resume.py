@@ -1,5 +1,6 @@
 """A training that is stopped in whatever way and continued is the training that was never stopped."""
 
+import csv
 import json
 import resource
 import signal
@@ -93,6 +94,17 @@ def test_a_finished_training_can_be_made_longer(tmp_path: Path) -> None:
     succeed(*options(tmp_path, "longer", "trainer.max_steps=31", constant), cwd=tmp_path)
     succeed("train", "ckpt_path=last", f"paths.output_dir={tmp_path / 'longer'}", STEPS, cwd=tmp_path)
     assert_same_training(checkpoint(tmp_path, "whole"), checkpoint(tmp_path, "longer"))
+
+
+def test_validations_come_after_whole_steps_also_where_accumulation_changes(tmp_path: Path) -> None:
+    photographs(tmp_path / "pictures")
+    every = "trainer.val_check_interval=2"
+    succeed(*options(tmp_path, "run", "trainer.max_steps=3", every), cwd=tmp_path)
+    parts = "data.max_batch_per_device=3"  # of 6
+    succeed(*options(tmp_path, "run", "trainer.max_steps=8", every, parts, "ckpt_path=last"), cwd=tmp_path)
+    with (tmp_path / "run" / "metrics" / "version_1" / "metrics.csv").open() as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file) if row["valid/psnr_y_mean"]]
+    assert steps == [3, 5, 7]  # the steps are counted from 0
 
 
 @pytest.mark.parametrize(

@@ -122,5 +122,5 @@ class SuperResolution(LightningModule):
         micro_steps = checkpoint["global_step"] * self.trainer.accumulate_grad_batches
         # Where a checkpoint was written at the end of a batch, the loop has yet to count that one as completed.
         uncounted = progress["total"]["processed"] - progress["total"]["completed"]
-        current = progress["current"]
-        current.update(dict.fromkeys(current, micro_steps), completed=micro_steps - uncounted)
+        for counts in (progress["current"], progress["total"]):  # by the latter Lightning counts to a validation
+            counts.update(dict.fromkeys(counts, micro_steps), completed=micro_steps - uncounted)
