@@ -19,10 +19,12 @@ from filelock import FileLock
 from PIL import Image
 from tqdm import tqdm
 
+from igconv_sr.data.images import cache_folder
 from igconv_sr.data.images import store as store_module
 from igconv_sr.data.images.store import build_store, store_folder
 from igconv_sr.errors import InputError
 from igconv_sr.pictures.decoding import read_rgb
+from igconv_sr.system.lock import alone
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 FORK = multiprocessing.get_context("fork")
@@ -142,6 +144,24 @@ def test_leftovers_of_another_set_are_removed_unless_in_use(tmp_path: Path, file
         assert used.exists()
     build_store(files[2:4], cache)
     assert not used.exists()
+
+
+def test_leftovers_that_another_process_finishes_or_removes_first_are_no_matter(
+    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "cache" / "store" / "left.partial"
+    left.mkdir(parents=True)
+
+    @contextlib.contextmanager
+    def too_late(path: Path, *waiting: str) -> Iterator[None]:
+        with alone(path, *waiting):
+            if path.name == "left.lock":
+                left.rename(left.with_name("left"))
+            yield
+
+    monkeypatch.setattr(cache_folder, "alone", too_late)
+    assert len(build_store(files[:2], tmp_path / "cache")) == 2
+    assert left.with_name("left").is_dir()
 
 
 def build_and_report(files: list[Path], cache: Path, log: Path) -> None:

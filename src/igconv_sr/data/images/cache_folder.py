@@ -83,4 +83,5 @@ def _remove_leftovers(folder: Path) -> None:
         if other == folder:
             continue
         with contextlib.suppress(BlockingIOError), alone(_lock_file(other)):
-            shutil.rmtree(partial)
+            if partial.exists():  # and is neither finished nor removed by now
+                shutil.rmtree(partial)
