@@ -115,9 +115,11 @@ def test_missing_stray_and_misfitting_lr_files_are_named(benchmark: Path, capsys
 def test_sizes_follow_the_orientation_of_photographs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    save(picture().resize((40, 20)), tmp_path / "x" / "a.jpg", exif=exif)  # type: ignore[arg-type]
-    for flags in ([], ["--quick"]):
-        assert "20×40" in check(capsys, *flags, tmp_path / "x", status=0)
+    image = picture().resize((40, 20))
+    for suffix in ("jpg", "tif"):
+        save(image, tmp_path / suffix / f"a.{suffix}", exif=exif)  # type: ignore[arg-type]
+        for flags in ([], ["--quick"]):
+            assert "20×40" in check(capsys, *flags, tmp_path / suffix, status=0)
 
 
 def test_counts_are_compared_with_those_published(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

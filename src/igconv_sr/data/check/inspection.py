@@ -73,6 +73,7 @@ def _size(path: Path) -> tuple[int, int]:
     with Image.open(path) as image:
         width, height = image.size
         # Asking a PNG file without EXIF for it decodes the file: it might stand at the end.
-        known = image.format != "PNG" or "exif" in image.info
+        # TIFF files Pillow turns by itself, and states the size thereafter.
+        known = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
         turned = known and image.getexif().get(ExifTags.Base.Orientation) in _QUARTER_TURNS
     return (height, width) if turned else (width, height)
