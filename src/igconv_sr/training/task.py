@@ -116,11 +116,19 @@ class SuperResolution(LightningModule):
         checkpoint[CARD_KEY] = self.card.after(self.global_step).to_json()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Puts the loop at the checkpoint's optimiser step."""
+        """Puts the loop at the checkpoint's optimiser step, before the validation there if that had not ended."""
+        loop = checkpoint["loops"]["fit_loop"]
+        batches, validation = loop["epoch_loop.batch_progress"], loop["epoch_loop.val_loop.batch_progress"]
+        is_validated = batches["total"]["completed"] == batches["total"]["processed"]
         # Accumulation may have changed with the number of devices; the step is what counts.
-        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         micro_steps = checkpoint["global_step"] * self.trainer.accumulate_grad_batches
-        # Where a checkpoint was written at the end of a batch, the loop has yet to count that one as completed.
-        uncounted = progress["total"]["processed"] - progress["total"]["completed"]
-        for counts in (progress["current"], progress["total"]):  # by the latter Lightning counts to a validation
-            counts.update(dict.fromkeys(counts, micro_steps), completed=micro_steps - uncounted)
+        for counts in (batches["current"], batches["total"]):  # by the latter Lightning counts to a validation
+            counts.update(dict.fromkeys(counts, micro_steps))
+        if not is_validated:
+            # What Lightning takes up again, if one is due, is a validation that ended within its first image.
+            validation["current"].update(dict.fromkeys(validation["current"], 0))
+            validation["total"].update(ready=1, started=1, processed=0, completed=0)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's hook)
+        """Has what is logged go by the step, whether Lightning has counted a validation in between or not."""
+        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.global_step

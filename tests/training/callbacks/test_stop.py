@@ -1,5 +1,6 @@
 """Signals outside of the steps, and callbacks of one's own that end a training: nothing is lost, and no rank waits."""
 
+import csv
 import shlex
 import signal
 from pathlib import Path
@@ -68,6 +69,21 @@ def test_stopped_while_it_warms_up_a_training_has_results_as_it_says(tmp_path: P
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("Or write the results of this step:")]
     printed = succeed(*shlex.split(line.partition("make ")[2]), cwd=tmp_path)
     assert printed.splitlines()[-1] == f"Results in {tmp_path / 'a run'}"
+
+
+def test_the_validation_in_which_a_training_was_killed_follows_when_it_goes_on(tmp_path: Path) -> None:
+    more = ("trainer.val_check_interval=2", "trainer.checkpoint_every_n_steps=1", "trainer.log_every_n_steps=1")
+    # The second signal, in the second image, ends it at once.
+    done = run(*options(tmp_path, "SignalInValidation, step: 2, times: 2"), *more, cwd=tmp_path)
+    assert done.returncode == -signal.SIGTERM
+    assert last(tmp_path)["global_step"] == 2
+    folder = tmp_path / "a run"
+    succeed("train", "ckpt_path=last", f"paths.output_dir={folder}", "~callbacks.own", cwd=tmp_path)
+    with (folder / "metrics" / "version_1" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    # The steps are counted from 0.
+    assert [int(row["step"]) for row in rows if row["valid/psnr_y_mean"]] == [1, 3]
+    assert [int(row["step"]) for row in rows if row["train/loss"]] == [2, 3]
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
