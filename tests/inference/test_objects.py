@@ -54,6 +54,18 @@ def test_arrays(shape: tuple[int, ...], dtype: type) -> None:
     assert result.max() > largest / 2
 
 
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_arrays_in_the_byte_order_of_other_machines(dtype: type) -> None:
+    array = (lr(8, 6, 3).numpy() * (65535 if dtype == np.uint16 else 1)).astype(dtype)
+    result = Bicubic().upscale(array.astype(array.dtype.newbyteorder()), 2)
+    np.testing.assert_array_equal(result, Bicubic().upscale(array, 2))
+
+
+def test_an_array_of_more_than_double_precision_is_refused() -> None:
+    with pytest.raises(InputError, match="use uint8, uint16 or floating point"):
+        Bicubic().upscale(np.ones((4, 4), np.longdouble), 2)
+
+
 def test_bfloat16_is_resized_and_its_transparent_pixels_are_filled() -> None:
     image = lr(4, 20, 16).bfloat16()
     image[3, :10] = 0

@@ -26,6 +26,9 @@ ImageT = TypeVar("ImageT", Image.Image, "np.ndarray[Any, Any]", Tensor)
 
 _KEPT = ("exif", "dpi")
 
+_ARRAYS = (np.uint8, np.uint16, np.float16, np.float32, np.float64)
+"""Types of arrays that are images."""
+
 _ready: "weakref.WeakKeyDictionary[SuperResolver, dict[tuple[int | None, bool], tuple[int, Upscaler]]]" = (
     weakref.WeakKeyDictionary()
 )
@@ -56,15 +59,16 @@ def upscale(
 
 
 def _enlarge_array(upscaler: Upscaler, image: "np.ndarray[Any, Any]", scale: Fraction) -> "np.ndarray[Any, Any]":
-    known = image.dtype in (np.uint8, np.uint16) or np.issubdtype(image.dtype, np.floating)
+    # Files are read into arrays of their own byte order, which need not be this machine's.
+    dtype = image.dtype.newbyteorder("=")
     pixels = image[..., None] if image.ndim == 2 else image
-    if not known or pixels.ndim != 3 or pixels.shape[2] not in (1, 2, 3, 4) or not pixels.size:
+    if dtype not in _ARRAYS or pixels.ndim != 3 or pixels.shape[2] not in (1, 2, 3, 4) or not pixels.size:
         raise InputError(
-            f"an array of {image.dtype} and shape {image.shape} is no image; use uint8, uint16 or floating point in "
-            "[0,1], (H,W) or (H,W,C) with 1 to 4 channels"
+            f"an array of {image.dtype} and shape {image.shape} is no image; use uint8, uint16 or floating point of up "
+            "to 64 bits in [0,1], (H,W) or (H,W,C) with 1 to 4 channels"
         )
     # Writable: torch warns of others.
-    native = np.require(pixels, image.dtype.newbyteorder("="), ("C", "W"))
+    native = np.require(pixels, dtype, ("C", "W"))
     larger = enlarge(upscaler, torch.from_numpy(native), scale).numpy()
     return larger[..., 0] if image.ndim == 2 else larger
 
