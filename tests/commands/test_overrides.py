@@ -17,7 +17,7 @@ def test_one_value_is_a_list_of_one_where_a_list_is_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["epoch=0-step=2.ckpt", "müller.ckpt", "图片.ckpt", "it's.ckpt", "a (1).ckpt", "plain.ckpt"]
+    "name", ["epoch=0-step=2.ckpt", "müller.ckpt", "图片.ckpt", "it's.ckpt", "a (1).ckpt", "plain.ckpt", "a,b.ckpt"]
 )
 def test_paths_are_taken_as_typed(name: str) -> None:
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
@@ -25,3 +25,8 @@ def test_paths_are_taken_as_typed(name: str) -> None:
             config = compose("train", overrides=[typed])
             value = config.ckpt_path or config.paths.output_dir
             assert Path(value).name == name
+
+
+def test_a_comma_stands_between_paths_of_a_sweep_and_in_a_list_of_paths() -> None:
+    assert readable(["data.root=/a,/b"], several=True) == ["data.root=/a,/b"]
+    assert readable(["benchmarks=/a,/b"]) == ["benchmarks=/a,/b"]  # told to be a list without its brackets

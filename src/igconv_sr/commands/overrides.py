@@ -17,18 +17,24 @@ _PATHS = re.compile(
 )
 """Keys whose values are taken as they are typed."""
 
+_LISTS_OF_PATHS = ("benchmarks", "runs")
 
-def readable(overrides: Sequence[str]) -> list[str]:
+
+def readable(overrides: Sequence[str], several: bool = False) -> list[str]:
     """Overrides that Hydra can read: paths that are numbers or hold characters that its grammar lacks are quoted.
+
+    Args:
+        overrides: As typed.
+        several: Whether commas stand between several values, as in a sweep; else they belong to a path.
 
     Example:
         >>> readable(["ckpt_path=epoch=0-step=2.ckpt", "paths.output_dir=2026", "seed=1"])
         ["ckpt_path='epoch=0-step=2.ckpt'", "paths.output_dir='2026'", 'seed=1']
     """
-    return [_readable(override) for override in overrides]
+    return [_readable(override, several) for override in overrides]
 
 
-def _readable(override: str) -> str:
+def _readable(override: str, several: bool) -> str:
     name, equals, value = override.partition("=")
     if not equals or override.startswith("-") or not _PATHS.fullmatch(key_of(override)):
         return override
@@ -38,8 +44,9 @@ def _readable(override: str) -> str:
         parsed = OverridesParser.create().parse_override(override)
     except HydraException:
         return override if value[:1] in "'\"" else f"{name}={quoted(value)}"
-    is_number = not parsed.is_sweep_override() and isinstance(parsed.value(), int | float)
-    return f"{name}={quoted(value)}" if is_number else override
+    if parsed.is_sweep_override():
+        return override if several or key_of(override) in _LISTS_OF_PATHS else f"{name}={quoted(value)}"
+    return f"{name}={quoted(value)}" if isinstance(parsed.value(), int | float) else override
 
 
 def with_lists(command: str, overrides: Sequence[str]) -> list[str]:
