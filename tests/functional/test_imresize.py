@@ -85,6 +85,14 @@ def test_imresize_uint8_rounds_between_the_passes(scale: Fraction) -> None:
     assert not torch.equal(ours, once)
 
 
+def test_where_exact_arithmetic_ends_at_a_half_a_value_may_be_one_off() -> None:
+    image = torch.randint(256, (1, 3, 120, 180), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    ours, exact = imresize_uint8(image, 2 / 3).double(), direct(image, Fraction(2, 3), rounding=True)
+    off = (ours - exact).abs()
+    assert off.max() == 1
+    assert 0 < (off > 0).double().mean() < 3e-3
+
+
 def test_constant_images_stay_constant() -> None:
     image = torch.full((1, 1, 13, 7), 201, dtype=torch.uint8)
     assert imresize_uint8(image, 1 / 3).unique().tolist() == [201]
