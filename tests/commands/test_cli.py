@@ -58,6 +58,7 @@ def one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         (["train", "optim.optimizer.lr=abc"], ["optim.optimizer.lr=abc", "valid number"]),
         (["train", "optim.optimizer.betas=0.9"], ["optim.optimizer.betas=[0.9]", "needs 2 values"]),
         (["train", "trainer.precision=bf61"], ["trainer.precision=bf61", "'bf16-mixed'"]),
+        (["train", "trainer.precision=bf16-true"], ["trainer.precision=bf16-true", "choose bf16-mixed"]),
         (["train", "trainer.max_steps=1.5"], ["trainer.max_steps=1.5", "valid integer"]),
         (["train", "upsampler.fgrep=maybe"], ["upsampler.fgrep=maybe", "boolean"]),
         (["train", "model.num_feat=many"], ["model.num_feat=many", "integer"]),

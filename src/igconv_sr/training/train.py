@@ -165,6 +165,11 @@ def _check(config: DictConfig) -> None:
     if config.trainer.max_time is not None:
         TimeLimit(config.trainer.max_time)
     check_values(config)
+    if config.trainer.precision in ("bf16-true", "16-true"):
+        mixed = str(config.trainer.precision).replace("true", "mixed")
+        raise InputError(
+            f"trainer.precision={config.trainer.precision}: weights of half precision lose small steps; choose {mixed}"
+        )
     if not config.get("logger"):
         raise InputError("logger: a training logs by one at least; leave logger out for csv")
     if config.optim.ema_decay is not None and (config.get("callbacks") or {}).get("ema") is None:
