@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from command_line import TINY, photographs, succeed
+from igconv_sr.data.batches.schedule import ScaleSchedule, row_scales
 
 DDP = ("trainer=ddp", "trainer.devices=2")
 
@@ -56,7 +57,7 @@ def test_accumulation_gives_the_weights_of_one_large_batch(tmp_path: Path) -> No
     ("schedule", "devices"), [("all", DDP), ("synchronised", DDP), ("per_rank", DDP), ("synchronised", DDP[1:])]
 )
 def test_heads_per_scale_train_under_ddp_in_every_schedule(
-    tmp_path: Path, schedule: str, devices: tuple[str, ...]
+    tmp_path: Path, schedule: ScaleSchedule, devices: tuple[str, ...]
 ) -> None:
     photographs(tmp_path / "pictures")
     folder = train(
@@ -65,3 +66,7 @@ def test_heads_per_scale_train_under_ddp_in_every_schedule(
     start = train(tmp_path, "start", "upsampler=spconv", f"data.scale_schedule={schedule}", "trainer.max_steps=1")
     moved = [name for name, value in weights(folder).items() if not torch.equal(value, weights(start)[name])]
     assert {f"net.upsampler.heads.{scale}.0.weight" for scale in (2, 3, 4)} <= set(moved)
+    ranks = 1 + (DDP[0] in devices)
+    steps = [set(row_scales(schedule, (2, 3, 4), 0, step, 6, ranks)) for step in range(9)]
+    for scale in (2, 3, 4):
+        assert logged(folder, f"train/steps_x{scale}")[-1] == sum(scale in scales for scales in steps)

@@ -18,7 +18,7 @@ from igconv_sr.data.batches.degradation import MATLAB, Degradation, Pil
 from igconv_sr.data.batches.lr_files import check_sizes, paired_files
 from igconv_sr.data.batches.mixture import Mixture
 from igconv_sr.data.batches.named_degradation import DEFAULT_DEGRADATION, check_degradation, named_by, named_degradation
-from igconv_sr.data.batches.schedule import ScaleSchedule
+from igconv_sr.data.batches.schedule import ScaleSchedule, row_scales
 from igconv_sr.data.images.storage import Storage, check_storage, open_images
 from igconv_sr.data.images.store import ImageSource
 from igconv_sr.data.sources.remote import RemoteFile
@@ -150,6 +150,14 @@ class MixedScaleData(LightningDataModule):
         limit = min(self.max_batch_per_device, per_device)
         rows = next(rows for rows in range(limit, 0, -1) if per_device % rows == 0)
         return per_device // rows
+
+    def scales_at(self, step: int) -> set[float]:
+        """Scales of an optimiser step's rows, over all devices."""
+        assert self.trainer is not None
+        world_size = self.trainer.world_size
+        pieces = self.accumulate(world_size) * world_size
+        drawn = row_scales(self.scale_schedule, self.scales, self.seed, step, self.global_batch_size, pieces)
+        return set(map(plain_scale, drawn.tolist()))
 
     def prepare_data(self) -> None:
         """Decodes or measures the images, once per machine."""

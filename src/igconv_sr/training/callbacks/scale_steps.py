@@ -15,17 +15,15 @@ class ScaleSteps(Callback):
 
     def __init__(self) -> None:
         self.steps: Counter[float] = Counter()
-        self._seen: set[float] = set()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
-        """Counts the scales of the micro-batches that make up a step; logs where the loggers write."""
-        self._seen |= {scale for scale, _ in batch.groups}
+        """Counts the scales of a step, whichever device and micro-batch had them; logs where the loggers write."""
         if (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
-        self.steps.update(self._seen)
-        self._seen = set()
+        data = trainer.datamodule  # type: ignore[attr-defined]  # set out of mypy's sight
+        self.steps.update(data.scales_at(trainer.global_step - 1))
         if trainer.global_step % trainer.log_every_n_steps:  # type: ignore[attr-defined]  # set out of mypy's sight
             return
         for scale, steps in sorted(self.steps.items()):
