@@ -109,9 +109,9 @@ class Comparison:
     def gains(self, arm: str, other: str, steps: int | None = None, other_steps: int | None = None) -> list[float]:
         return [self.mean(arm, place, steps) - self.mean(other, place, other_steps) for place in PLACES]
 
-    def doubled(self, variant: str, scales: str) -> list[float]:
+    def doubled(self, variant: str, scales: str, steps: int) -> list[float]:
         """What twice the steps change, at the scales, of the first seed."""
-        once, twice = (self.cells[variant, times * self.n]["0"] for times in (1, 2))
+        once, twice = (self.cells[variant, times * steps]["0"] for times in (1, 2))
         return [twice[place] - once[place] for place in PLACES if place[1] in scales]
 
 
@@ -198,23 +198,44 @@ def test_the_verdict_on_smfanet_follows_from_the_rows() -> None:
     )
 
 
+def of_first_seed(arm: str, other: str, steps: int) -> list[float]:
+    """What one arm of SMFANet has more than another."""
+    first = [[SMFANET.psnr(one, steps, place)["0"] for place in PLACES] for one in (arm, other)]
+    return [a - b for a, b in zip(*first, strict=True)]
+
+
+@pytest.mark.parametrize("steps", [4000, 8000, 16_000])
+def test_the_lead_on_smfanet_by_the_steps(steps: int) -> None:
+    plain, frequency = (
+        spanned(of_first_seed(PLUS, other, steps)) for other in (LINE, f"{LINE} with the frequency loss")
+    )
+    assert f"| {steps:,} | {plain} | {frequency} |" in SMFANET.text
+
+
+def told_by_steps(least: int) -> str:
+    """The lengths from ``least`` to 32,000 in words."""
+    lengths = [f"{steps:,}" for steps in (2000, 4000, 8000, 16_000, 32_000) if steps >= least]
+    return f"after {', '.join(lengths[:-1])} and {lengths[-1]} steps"
+
+
 def test_the_lead_on_smfanet_shrinks_with_the_steps() -> None:
     place = ("Set5", "2")
     leads = [
         SMFANET.cells["igconv_plus", steps]["0"][place] - SMFANET.cells["spconv_x2", steps]["0"][place]
-        for steps in (2000, 4000, 8000, 16_000)
+        for steps in (2000, 4000, 8000, 16_000, 32_000)
     ]
     assert leads == sorted(leads, reverse=True)
-    told = f"{', '.join(f'{lead:+.2f}' for lead in leads)} dB after 2,000, 4,000, 8,000 and 16,000 steps"
-    assert told in SMFANET.text
+    told = f"IGConv+ is {', '.join(f'{lead:+.2f}' for lead in leads)} dB above SPConv {told_by_steps(2000)}"
+    assert told in SMFANET.text.replace("\n", " ")
+    assert 2 * leads[-1] - leads[-2] < 0, "as much less again leaves nothing"
 
 
 def test_igconv_between_its_scales_on_smfanet() -> None:
     def shown(variant: str) -> str:
-        values = [SMFANET.cells[variant, steps]["0"]["Set5", "2.5"] for steps in (4000, 8000, 16_000)]
+        values = [SMFANET.cells[variant, steps]["0"]["Set5", "2.5"] for steps in (4000, 8000, 16_000, 32_000)]
         return ", ".join(f"{value:.2f}" for value in values)
 
-    told = f"IGConv has {shown('igconv')} dB on Set5 after 4,000, 8,000 and 16,000 steps (seed 0), IGConv+ "
+    told = f"IGConv has {shown('igconv')} dB on Set5 {told_by_steps(4000)} (seed 0), IGConv+ "
     assert told + f"{shown('igconv_plus')}." in SMFANET.text.replace("\n", " ")
 
 
@@ -226,18 +247,24 @@ DOUBLED = {
 DOUBLED |= {"IGConv+": ("igconv_plus", "234")}
 
 
-@pytest.mark.parametrize("mini", [EDSR, SMFANET], ids=lambda mini: mini.name)
+@pytest.mark.parametrize(("mini", "lengths"), [(EDSR, (16_000,)), (SMFANET, (8000, 16_000))], ids=["edsr", "smfanet"])
 @pytest.mark.parametrize("head", DOUBLED)
-def test_what_a_doubling_of_the_steps_changes(mini: Comparison, head: str) -> None:
-    assert f"| {head} | {spanned(mini.doubled(*DOUBLED[head]))} |" in mini.text
+def test_what_a_doubling_of_the_steps_changes(mini: Comparison, lengths: Sequence[int], head: str) -> None:
+    changes = [spanned(mini.doubled(*DOUBLED[head], steps)) for steps in lengths]
+    assert f"| {' | '.join([head, *changes])} |" in mini.text
 
 
 def test_edsr_has_converged_but_for_igconv_in_one_place() -> None:
-    changes = {head: EDSR.doubled(*DOUBLED[head]) for head in DOUBLED}
+    changes = {head: EDSR.doubled(*DOUBLED[head], EDSR.n) for head in DOUBLED}
     beyond = {head: [f"{change:.2f}" for change in found if abs(change) > 0.15] for head, found in changes.items()}
     assert {head: found for head, found in beyond.items() if found} == {"IGConv": ["0.16"]}
     assert len(changes["IGConv"]) == 6
     assert "by more than 0.15 dB but IGConv in one of its six places, by 0.16" in EDSR.text
+
+
+def test_of_smfanet_only_igconv_plus_has_converged() -> None:
+    most = {head: max(map(abs, SMFANET.doubled(*DOUBLED[head], 16_000))) for head in DOUBLED}
+    assert [head for head, change in most.items() if change <= 0.15] == ["IGConv+"]
 
 
 LENGTHS_OF_ALL = (2000, 4000, 8000, 16_000)
