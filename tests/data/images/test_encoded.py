@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import shlex
 import shutil
 import tarfile
 from itertools import islice
@@ -259,3 +260,17 @@ def test_the_command_writes_into_an_empty_folder_called_by_a_dot(
     monkeypatch.chdir(tmp_path / "here")
     shards_command.main([str(root), "."])
     assert list_shards(tmp_path / "here")
+
+
+def test_the_size_of_a_shard_is_above_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        shards_command.main([str(tmp_path), str(tmp_path / "packed"), "--shard-size", "-3"])
+    assert "'-3' is not a whole number above 0" in capsys.readouterr().err
+
+
+def test_the_printed_command_survives_the_shell(
+    files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shards_command.main([str(files[0].parent), str(tmp_path / "my shards")])
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("Train: "))
+    assert f"data.root={tmp_path / 'my shards'}" in shlex.split(line)

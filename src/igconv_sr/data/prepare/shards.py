@@ -1,12 +1,13 @@
 """``igconv-sr data shards``: packs a folder of images into shards."""
 
 import io
+import shlex
 import shutil
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from igconv_sr.commands.flags import FlagParser
+from igconv_sr.commands.flags import FlagParser, whole
 from igconv_sr.data.sources.walk import LIST_NAME, SHARD_SUFFIX, list_images
 from igconv_sr.errors import InputError
 from igconv_sr.system.left_out import LeftOut
@@ -34,7 +35,8 @@ def main(arguments: Sequence[str]) -> None:
     for notice in left_out.notices():
         print(notice)
     print(f"Wrote {len(files):,} images into {len(shards):,} shards in {options.output}")
-    print(f"Train: make train data=folder data.storage=encoded data.root={options.output} data.valid_folder=…")
+    root = shlex.quote(f"data.root={options.output}")
+    print(f"Train: make train data=folder data.storage=encoded {root} data.valid_folder=…")
     print(
         "From another machine: upload the folder, then make train data=remote data.root=https://… data.valid_folder=…"
     )
@@ -98,6 +100,6 @@ def _parser() -> FlagParser:
     parser.add_argument("source", type=Path, help="folder of images")
     parser.add_argument("output", type=Path, help="folder for the shards")
     parser.add_argument(
-        "--shard-size", type=int, default=1024, metavar="MIB", help="largest size of a shard (default: %(default)s)"
+        "--shard-size", type=whole, default=1024, metavar="MIB", help="largest size of a shard (default: %(default)s)"
     )
     return parser
