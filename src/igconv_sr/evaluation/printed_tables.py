@@ -1,6 +1,7 @@
 """The tables that a training or an evaluation prints."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -68,9 +69,10 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
     for row in rows:
         table.add_row(*row)
     # Unlike a terminal, a log or a pipe has no width of its own to fit into.
-    console = Console()
-    console = console if console.is_terminal else Console(width=120)
-    console.print(title, style="bold", soft_wrap=True, highlight=False, markup=False)
+    plain_console = partial(Console, markup=False, emoji=False)  # names may hold [brackets] and :colons:
+    console = plain_console()
+    console = console if console.is_terminal else plain_console(width=120)
+    console.print(title, style="bold", soft_wrap=True, highlight=False)
     console.print(table)
 
 

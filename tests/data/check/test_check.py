@@ -231,6 +231,11 @@ def test_the_table_fits(
     assert all(f"×{scale}:1" in printed for scale in (2, 3, 4))
 
 
+def test_names_in_brackets_are_printed_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pair(tmp_path / "mine [old] :cat:", "a", 2)
+    assert "mine [old] :cat:" in check(capsys, tmp_path / "mine [old] :cat:", "--quick", status=0)
+
+
 def test_by_command_with_exit_status(benchmark: Path) -> None:
     assert run("data", "check", str(benchmark), cwd=benchmark).returncode == 0
     damage(benchmark / "HR" / "a.png", "cut")

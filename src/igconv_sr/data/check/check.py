@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,10 @@ def main(arguments: Sequence[str]) -> None:
     # Not before the flags are known to be right.
     from rich.console import Console
 
-    console = Console()
+    plain_console = partial(Console, markup=False, emoji=False)  # names of folders may hold [brackets] and :colons:
+    console = plain_console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = Console(width=120)  # a log or a pipe has no width of its own
+        console = plain_console(width=120)  # a log or a pipe has no width of its own
     findings = _check(sets, options.quick, console)
     for number, finding in enumerate(findings, 1):
         _print_finding(number, finding, console)
@@ -138,4 +140,4 @@ def _print_finding(number: int, finding: "Finding", console: "Console") -> None:
         lines += [f"     and {more:,} more"] * (more > 0)
     lines.append(f"   → {finding.advice}")
     # Not wrapped, so that a path can be copied.
-    console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+    console.print("\n".join(lines), soft_wrap=True, highlight=False)
