@@ -135,7 +135,8 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "training.csv").exists()
 
 
-def test_unknown_topics_are_named(tmp_path: Path) -> None:
-    done = run("bench", "only=[atention]", cwd=tmp_path)
+@pytest.mark.parametrize("only", ["[atention]", "atention"])
+def test_unknown_topics_are_named(tmp_path: Path, only: str) -> None:
+    done = run("bench", f"only={only}", cwd=tmp_path)
     assert done.returncode == 1
     assert "there is no topic 'atention'; there are upsampler, attention," in done.stderr

@@ -43,7 +43,8 @@ def main(config: DictConfig) -> None:
     """Measures, prints and writes into ``paths.output_dir``."""
     with Launch.current.job():
         known = [*COMPARISONS, "training"]
-        topics = known if config.only is None else list(config.only)
+        only = [config.only] if isinstance(config.only, str) else config.only
+        topics = known if only is None else list(only)
         for topic in topics:
             if topic not in known:
                 raise InputError(f"only: there is no topic {topic!r}; there are {', '.join(known)}")
