@@ -12,6 +12,7 @@ from torch import Tensor
 
 from igconv_sr.errors import InputError
 from igconv_sr.export import export as command
+from igconv_sr.export.program import Program, save_program
 from igconv_sr.weights.card import ModelCard
 from igconv_sr.weights.checkpoint import load, load_with_card, save_safetensors
 
@@ -23,6 +24,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "SwinIR": {"embed_dim": 12, "depths": [2], "num_heads": [2], "window_size": 8},
     "SRFormer": {"embed_dim": 16, "depths": [2], "num_heads": [2], "window_size": 4},
     "HAT": {"embed_dim": 16, "depths": [2], "num_heads": [2], "window_size": 4},
+    "ATD": {"embed_dim": 12, "depths": [2], "num_heads": [2], "window_size": 4, "category_size": 16, "num_tokens": 8},
     "MambaIR": {"embed_dim": 12, "depths": [1]},
 }
 
@@ -139,6 +141,39 @@ def test_a_program_is_read_by_torch_alone(weights: Path) -> None:
     program = torch.export.load(weights.parent / "net_x2.pt2").module()
     for lr in (image(1, 19, 27), image(3, 33, 5)):
         assert_equal(program(lr), weights, lr, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", ["ATD"], indirect=True)
+def test_a_program_says_its_least_size(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A trace of shifted windows rules out images of one window and of two."""
+    export(weights, "--format", "pt2", "--scales", "2")
+    assert "must be multiples of 4 and at least 12\n" in capsys.readouterr().out
+    program = torch.export.load(weights.parent / "net_x2.pt2").module()
+    for lr in (image(1, 12, 12), image(2, 20, 12)):
+        assert_equal(program(lr), weights, lr, 2)
+    with pytest.raises(AssertionError, match="Guard failed"):
+        program(image(1, 8, 12))
+
+
+def test_a_program_that_differs_is_not_written(tmp_path: Path) -> None:
+    exported = torch.export.export(torch.nn.Identity(), (torch.zeros(1, 3, 8, 8),))
+    program = Program(exported, difference=0.1, multiple=1, padded_by_network=True)
+    with pytest.raises(InputError, match=r"differs from the network by 1.0e-01; nothing was written"):
+        save_program(program, tmp_path / "net.pt2")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_onnxruntime_cannot_run_is_refused_in_one_line() -> None:
+    onnx_file = pytest.importorskip("igconv_sr.export.onnx_file")
+    helper = pytest.importorskip("onnx.helper")
+    lr, sr = (helper.make_tensor_value_info(name, 1, ["b", 3, "h", "w"]) for name in ("lr", "sr"))
+    place = onnx_file.numpy_helper.from_array(np.array([10**6]), "place")
+    node = helper.make_node("Gather", ["lr", "place"], ["sr"], axis=3)
+    graph = helper.make_graph([node], "beyond", [lr], [sr], [place])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    with pytest.raises(InputError, match=r"^onnxruntime fails on the ONNX model at ×2: .*out of data bounds"):
+        onnx_file.difference_in_onnxruntime(model, load("photo-small"), 2, 1)
 
 
 @pytest.mark.slow

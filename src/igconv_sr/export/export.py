@@ -91,8 +91,8 @@ def _export_pt2(net: "SRNet", card: "ModelCard", targets: dict[str, Path]) -> No
     folded = net.fold([int(scale) for scale in targets])
     for scale, path in targets.items():
         program = trace(folded, int(scale))
-        save_program(program, path)
-        _say(path, f"{card.model} at ×{scale}: torch.export.load(path).module()(lr)", program.multiple)
+        least = save_program(program, path)
+        _say(path, f"{card.model} at ×{scale}: torch.export.load(path).module()(lr)", program.multiple, least)
         print(f"  differs from the network by at most {program.difference:.1e}, at three sizes")
 
 
@@ -120,8 +120,10 @@ _EXPORTS: dict[str, Callable[["SRNet", "ModelCard", dict[str, Path]], None]] = {
 }
 
 
-def _say(path: Path, meaning: str, multiple: int) -> None:
+def _say(path: Path, meaning: str, multiple: int, least: int = 1) -> None:
     sizes = f"; height and width must be multiples of {multiple}" if multiple > 1 else ""
+    if least > multiple:
+        sizes += f"{' and' if sizes else '; height and width must be'} at least {least}"
     print(f"Wrote {path}\n  {meaning}{sizes}")
 
 

@@ -17,15 +17,13 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from igconv_sr.errors import InputError
-from igconv_sr.export.program import INPUT, OUTPUT, Program, sample_images
+from igconv_sr.export.program import INPUT, OUTPUT, TOLERANCE, Program, sample_images
 from igconv_sr.functional.padding import PadMode, mirror_indices
 from igconv_sr.network import SRNet
 from igconv_sr.system.files import replacing
 
 SCALE = "scale"
 """Second input of a file for several scales: a whole number, without dimensions."""
-
-TOLERANCE = 1e-4
 
 _PADDED = "padded"
 
@@ -99,15 +97,21 @@ def difference_in_onnxruntime(model: ModelProto, net: SRNet, scale: int, sizes_o
         sizes_of: H and W are multiples of this.
 
     Raises:
-        InputError: If it is above :data:`TOLERANCE`.
+        InputError: If it is above :data:`igconv_sr.export.program.TOLERANCE`, or onnxruntime fails.
     """
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     more = {SCALE: np.array(scale)} if len(model.graph.input) > 1 else {}
     largest = 0.0
-    for image in sample_images(sizes_of):
-        (found,) = session.run(None, {INPUT: image.numpy(), **more})
+    images = sample_images(sizes_of)
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        results = [session.run(None, {INPUT: image.numpy(), **more})[0] for image in images]
+    # onnxruntime's errors have no common class but this.
+    except Exception as error:
+        first = " ".join(str(error).split())[:300]
+        raise InputError(f"onnxruntime fails on the ONNX model at ×{scale}: {first}; nothing was written") from error
+    for image, found in zip(images, results, strict=True):
         largest = max(largest, (torch.from_numpy(found) - net(image, scale)).abs().max().item())
     if not largest <= TOLERANCE:
         raise InputError(f"the ONNX model differs from the network by {largest:.1e} at ×{scale}; nothing was written")

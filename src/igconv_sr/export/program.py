@@ -16,7 +16,13 @@ from igconv_sr.system.files import replacing
 
 INPUT, OUTPUT = "lr", "sr"
 
+TOLERANCE = 1e-4
+"""By how much files may differ from the network."""
+
 _MOST_IMAGES, _MOST_PIXELS = 64, 16384
+
+_MOST_WINDOWS, _LARGEST_LEAST = 3, 16
+"""The least size of a program is looked for up to so many times the multiple, or so many pixels."""
 
 
 class Program(NamedTuple):
@@ -80,24 +86,35 @@ def trace(net: SRNet, scale: int) -> Program:
     return Program(exported, difference, multiple, padded_to == multiple)
 
 
-def save_program(program: Program, path: Path) -> None:
+def save_program(program: Program, path: Path) -> int:
     """Writes a ``.pt2`` file for ``torch.export.load(path).module()(lr)``.
 
+    Returns:
+        The least H and W that it serves: what a trace assumes may rule out images of one window.
+
     Raises:
-        InputError: If the program would refuse an image of a size that it says to serve.
+        InputError: If the program would refuse images whatever their size, or differs from the network.
     """
-    module = program.exported.module()
-    for image in sample_images(program.multiple):
-        try:
-            module(image)
-        except AssertionError as error:
-            raise InputError(
-                f"a program of this encoder would refuse {len(image)} image(s) of {image.shape[-2]}×{image.shape[-1]} "
-                "pixels; use --format onnx"
-            ) from error
-    extra = {"size_multiple": str(program.multiple)}
+    if not program.difference <= TOLERANCE:
+        raise InputError(f"the program differs from the network by {program.difference:.1e}; nothing was written")
+    module, multiple = program.exported.module(), program.multiple
+    sizes = range(multiple, max(_MOST_WINDOWS * multiple, _LARGEST_LEAST) + 1, multiple)
+    least = next((size for size in sizes if _serves(module, size, multiple)), None)
+    if least is None:
+        raise InputError(f"a program of this encoder would refuse images of {sizes[-1]} pixels; use --format onnx")
+    extra = {"size_multiple": str(multiple), "least_size": str(least)}
     with replacing(path) as partial, partial.open("wb") as file:
         torch.export.save(program.exported, file, extra_files=extra)
+    return least
+
+
+def _serves(module: nn.Module, least: int, multiple: int) -> bool:
+    try:
+        for number, height, width in ((1, least, least), (2, least, least + multiple), (3, least + multiple, least)):
+            module(torch.zeros(number, 3, height, width))
+    except AssertionError:
+        return False
+    return True
 
 
 def sample_images(multiple: int) -> list[Tensor]:
