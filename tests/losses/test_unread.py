@@ -30,3 +30,13 @@ def test_what_was_read_is_forgotten() -> None:
     with pytest.raises(NonFiniteError, match="step 1"):
         unread.check()
     unread.check()
+
+
+def test_values_that_are_overwritten_later_are_remembered() -> None:
+    """A CUDA graph gives the losses of all its batches in one tensor."""
+    unread, values = UnreadLosses(), torch.tensor([1.0, NAN, 2.0])
+    unread.add(4, values, GROUPS, ["a", "b", "c"])
+    values.copy_(torch.ones(3))
+    unread.add(5, values, GROUPS, ["d", "e", "f"])
+    with pytest.raises(NonFiniteError, match=r"step 4: ×2\.5 b \(nan\);"):
+        unread.check()

@@ -1,6 +1,8 @@
 """Steps captured as CUDA graphs are the steps that Python runs; without a GPU only that nothing is captured."""
 
 import contextlib
+import gc
+import weakref
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -13,10 +15,13 @@ from torch import nn
 from igconv_sr.bench.training_loop import run_training
 from igconv_sr.data import Batch
 from igconv_sr.data.batches.schedule import ScaleSchedule, row_scales
-from igconv_sr.encoders import Encoder
+from igconv_sr.encoders import EDSR, Encoder, SwinIR
+from igconv_sr.layers.windows import border_mask
 from igconv_sr.losses import WeightedLoss
 from igconv_sr.network import SRNet
+from igconv_sr.training.acceleration import CapturedSteps
 from igconv_sr.training.forward_pass import CapturedForwardPass, ForwardPass
+from igconv_sr.upsamplers import IGConv, SPConv
 
 STEPS = 6
 
@@ -36,7 +41,7 @@ class Watch(Callback):
     ) -> None:
         self.losses.append(float(outputs["loss"]))
         given = pl_module.forward_pass
-        self.captured.append(isinstance(given, CapturedForwardPass) and given._graphs_for(batch) is not None)
+        self.captured.append(isinstance(given, CapturedForwardPass) and given._captured_for(batch) is not None)
         self.weights = {name: value.cpu().clone() for name, value in pl_module.state_dict().items()}
 
 
@@ -63,31 +68,89 @@ def batches(rows: int, schedule: ScaleSchedule) -> Iterator[Batch]:
         yield Batch(torch.rand(rows, 3, 8, 8, generator=generator), hr, groups, [""] * rows)
 
 
+class Captures:
+    """Stands in for CUDA graphs: runs what it was given once, as a warm-up does, and then the scales it was given."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made: list[weakref.ref[nn.Module]] = []
+        self.fails_at = -1
+        monkeypatch.setattr(torch.cuda, "make_graphed_callables", self.capture)
+        monkeypatch.setattr(torch.cuda, "graph_pool_handle", object)
+        monkeypatch.setattr(torch.random, "fork_rng", lambda _: contextlib.nullcontext())
+
+    def capture(
+        self, module: nn.Module, inputs: tuple[torch.Tensor, ...], allow_unused_input: bool = False, pool: object = None
+    ) -> nn.Module:
+        del pool
+        if len(self.made) == self.fails_at:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        values = module(*inputs)[0]
+        torch.autograd.grad(values, list(module.parameters()), torch.ones_like(values), allow_unused=allow_unused_input)
+        module.itself = [module]  # a circle, as torch makes one
+        self.made.append(weakref.ref(module))
+        return module
+
+
+@pytest.fixture
+def captures(monkeypatch: pytest.MonkeyPatch) -> Captures:
+    return Captures(monkeypatch)
+
+
 @pytest.mark.parametrize(
     ("rows", "schedule", "kinds"), [(6, "all", 1), (8, "all", 3), (2, "all", 3), (8, "synchronised", 3)]
 )
+@pytest.mark.parametrize("upsampler", ["shared", "a head per scale"])
 def test_each_kind_of_batch_has_its_own_graphs(
-    monkeypatch: pytest.MonkeyPatch, small_net: SRNet, rows: int, schedule: ScaleSchedule, kinds: int
+    captures: Captures, small_net: SRNet, upsampler: str, rows: int, schedule: ScaleSchedule, kinds: int
 ) -> None:
-    """Published recipes have 16, 32 or 64 rows: a step holds one row more of each scale in turn.
-
-    What stands in for a pair of graphs runs the scales that it was captured with, as graphs would.
-    """
-    made: list[nn.Module] = []
-
-    def capture(module: nn.Module, inputs: tuple[torch.Tensor, ...], pool: object) -> nn.Module:
-        made.append(module)
-        return module
-
-    monkeypatch.setattr(torch.cuda, "make_graphed_callables", capture)
-    monkeypatch.setattr(torch.cuda, "graph_pool_handle", object)
-    monkeypatch.setattr(torch.random, "fork_rng", lambda _: contextlib.nullcontext())
+    """Published recipes have 16, 32 or 64 rows: a step holds one row more of each scale in turn."""
+    net = small_net if upsampler == "shared" else SRNet(EDSR(num_feat=8, num_block=1), SPConv, scales=(2, 3, 4))
     loss = WeightedLoss(l1=1.0)
-    plain, captured = ForwardPass(small_net, loss), CapturedForwardPass(small_net, loss)
+    plain, captured = ForwardPass(net, loss), CapturedForwardPass(net, loss)
     for batch in batches(rows, schedule):
         torch.testing.assert_close(captured(batch).values, plain(batch).values)
-        assert captured._graphs_for(batch) is not None
-    assert len(made) == kinds
+        assert captured._captured_for(batch) is not None
+    assert len(captures.made) == kinds
+
+
+def test_tables_that_graphs_read_outlive_a_validation(captures: Captures) -> None:
+    """Replaying graphs asks for no table, which is forgotten after those of 32 sizes of validation images."""
+    net = SRNet(SwinIR(8, (2,), (2,), window_size=4, img_size=8), IGConv, scales=(2, 3, 4))
+    captured = CapturedForwardPass(net, WeightedLoss(l1=1.0))
+    captured(next(batches(3, "all")))
+    cpu = torch.device("cpu")
+    mask = weakref.ref(border_mask(8, 8, 4, 2, 1, cpu))
+    for windows in range(3, 50):
+        border_mask(4 * windows, 8, 4, 2, 1, cpu)
+    assert mask() is not border_mask(8, 8, 4, 2, 1, cpu)
+    assert mask() is not None
+    del captured
+    gc.collect()
+    assert mask() is None
+    assert len(captures.made) == 1
+
+
+def test_a_failure_gives_the_memory_of_all_graphs_back(captures: Captures, small_net: SRNet) -> None:
+    """Steps that run as ever cannot use what graphs hold: a training that fits into memory alone would end there."""
+    captures.fails_at = 1
+    loss = WeightedLoss(l1=1.0)
+    plain, captured = ForwardPass(small_net, loss), CapturedForwardPass(small_net, loss)
+    for step, batch in enumerate(batches(8, "all")):
+        torch.testing.assert_close(captured(batch).values, plain(batch).values)
+        assert (captures.made[0]() is not None) == (step == 0)
+    assert len(captures.made) == 1
+
+
+def test_the_end_of_a_training_gives_the_memory_of_its_graphs_back(captures: Captures, small_net: SRNet) -> None:
+    class Module(LightningModule):
+        forward_pass: ForwardPass = CapturedForwardPass(small_net, WeightedLoss(l1=1.0))
+
+    module, batch = Module(), next(batches(6, "all"))
+    module.forward_pass(batch)
+    assert captures.made[0]() is not None
+    CapturedSteps().on_train_end(Trainer(accelerator="cpu", logger=False), module)
+    assert captures.made[0]() is None
+    assert type(module.forward_pass) is ForwardPass
 
 
 @needs_cuda
@@ -124,8 +187,6 @@ def test_micro_batches_are_not_captured() -> None:
 def test_what_cannot_be_captured_runs_all_the_same(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from igconv_sr.encoders import EDSR
-
     plain_forward = EDSR.forward
 
     def waits(self: Encoder, x: torch.Tensor) -> torch.Tensor:

@@ -32,7 +32,8 @@ class UnreadLosses:
             names: Per image the file it was cut from.
         """
         scales = [scale for scale, rows in groups for _ in range(rows)]
-        self._unread.append(_Losses(step, values.detach(), scales, names))
+        # CUDA graphs write those of the next batch into the same memory.
+        self._unread.append(_Losses(step, values.detach().clone(), scales, names))
 
     def check(self) -> None:
         """Reads what was kept and forgets it.

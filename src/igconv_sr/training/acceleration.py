@@ -58,3 +58,5 @@ class CapturedSteps(Callback):
         """Gives the memory of the graphs back."""
         captured = pl_module.forward_pass
         pl_module.forward_pass = ForwardPass(captured.net, captured.loss)
+        if isinstance(captured, CapturedForwardPass):
+            captured.forget()

@@ -1,5 +1,6 @@
 """From a batch to its losses: the part of a training step that a GPU can repeat without Python."""
 
+import gc
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, cast
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from igconv_sr.data import Batch
+from igconv_sr.layers.tables import noting_tables
 from igconv_sr.losses import WeightedLoss
 from igconv_sr.network import SRNet
 from igconv_sr.scale import Scale
@@ -15,6 +17,11 @@ from igconv_sr.system.console import say
 Groups = Sequence[tuple[Scale, int]]
 Kind = tuple[tuple[tuple[Scale, int], ...], torch.Size]
 Graphs = Callable[..., tuple[Tensor, ...]]
+
+
+class _Captured(NamedTuple):
+    graphs: Graphs
+    tables: list[Tensor]  # which the graphs read where they lie
 
 
 class BatchLosses(NamedTuple):
@@ -67,27 +74,37 @@ class CapturedForwardPass(ForwardPass):
 
     def __init__(self, net: SRNet, loss: WeightedLoss) -> None:
         super().__init__(net, loss)
-        self._graphs: dict[Kind, Graphs | None] = {}
+        self._captured: dict[Kind, _Captured] = {}
+        self._has_failed = False
         # Their backward pass always follows before the next batch: what one does not hand out the others may overwrite.
         self._memory = torch.cuda.graph_pool_handle()
 
     def __call__(self, batch: Batch) -> BatchLosses:
         """Runs one batch."""
-        graphs = self._graphs_for(batch)
-        if graphs is None:
+        captured = self._captured_for(batch)
+        if captured is None:
             return super().__call__(batch)
-        values, *logged = graphs(batch.lr, *batch.hr)
+        values, *logged = captured.graphs(batch.lr, *batch.hr)
         return self._named((values, *(tensor.detach() for tensor in logged)), len(batch.groups))
 
-    def _graphs_for(self, batch: Batch) -> Graphs | None:
-        """Those of the batch's kind; None after a failure, or where there is no end of kinds."""
-        kind = (tuple(batch.groups), batch.lr.shape)
-        has_failed = None in self._graphs.values()
-        if kind not in self._graphs and not has_failed and len(self._graphs) < len(self.net.scales):
-            self._graphs[kind] = self._capture(batch)
-        return self._graphs.get(kind)
+    def forget(self) -> None:
+        """Gives the memory of the graphs back; what torch makes of them holds itself until it is collected."""
+        self._captured.clear()
+        gc.collect()
 
-    def _capture(self, batch: Batch) -> Graphs | None:
+    def _captured_for(self, batch: Batch) -> _Captured | None:
+        """What serves the batch's kind; None after a failure, or where there is no end of kinds."""
+        kind = (tuple(batch.groups), batch.lr.shape)
+        if kind not in self._captured and not self._has_failed and len(self._captured) < len(self.net.scales):
+            captured = self._capture(batch)
+            if captured is None:
+                self._has_failed = True
+                self.forget()  # their memory serves no other step, and may be what was missing
+            else:
+                self._captured[kind] = captured
+        return self._captured.get(kind)
+
+    def _capture(self, batch: Batch) -> _Captured | None:
         module = _Groups(self.net, self.loss, batch.groups)
         inputs = tuple(images.clone() for images in (batch.lr, *batch.hr))
         kind = batch.lr.device.type
@@ -97,8 +114,14 @@ class CapturedForwardPass(ForwardPass):
         )
         try:
             # What warms up must not use up random numbers: a continued training captures at another step.
-            with torch.random.fork_rng([batch.lr.device]), uncached:
-                return cast("Graphs", torch.cuda.make_graphed_callables(module, inputs, pool=self._memory))
+            with torch.random.fork_rng([batch.lr.device]), uncached, noting_tables() as tables:
+                graphs = torch.cuda.make_graphed_callables(
+                    module,
+                    inputs,
+                    allow_unused_input=True,  # heads of scales that the batch does not hold
+                    pool=self._memory,
+                )
+                return _Captured(cast("Graphs", graphs), tables)
         except RuntimeError as error:
             reason = str(error).partition("\n")[0]
             say(f"The steps run without CUDA graphs, which is slower: {reason}")
