@@ -86,7 +86,7 @@ class Captures:
             raise torch.OutOfMemoryError("CUDA out of memory")
         values = module(*inputs)[0]
         torch.autograd.grad(values, list(module.parameters()), torch.ones_like(values), allow_unused=allow_unused_input)
-        module.itself = [module]  # a circle, as torch makes one
+        module.__dict__["itself"] = module  # a circle, as torch makes one
         self.made.append(weakref.ref(module))
         return module
 
