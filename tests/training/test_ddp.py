@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from command_line import TINY, photographs, succeed
+from command_line import TINY, photographs, run, succeed
 from igconv_sr.data.batches.schedule import ScaleSchedule, row_scales
 
 DDP = ("trainer=ddp", "trainer.devices=2")
@@ -41,6 +41,16 @@ def test_two_processes_give_the_loss_curve_and_scores_of_one(tmp_path: Path) -> 
     for a, b in zip(*results, strict=True):
         assert (a["scale"], a["images"]) == (b["scale"], b["images"])
         assert float(a["psnr_y"]) == pytest.approx(float(b["psnr_y"]), abs=1e-3)
+
+
+def test_more_devices_than_validations_are_refused_in_one_line(tmp_path: Path) -> None:
+    photographs(tmp_path / "pictures")  # one of which is kept back
+    where = (f"data.root={tmp_path / 'pictures'}", f"paths.output_dir={tmp_path / 'run'}")
+    done = run("train", *DDP, *TINY, *where, "data.scales=[2]", cwd=tmp_path)
+    assert done.returncode == 1
+    told = "2 devices cannot share 1 validations (1 images × 1 scales); use trainer.devices=1, or more images"
+    assert told in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

@@ -77,6 +77,7 @@ def make_trainer(
             enable_model_summary=False,
         )
     accelerate(net, trainer, compiled)
+    data.check_validations(trainer.world_size)
     accumulate = data.accumulate(trainer.world_size)
     trainer.accumulate_grad_batches = accumulate
     if isinstance(trainer.val_check_interval, int):

@@ -151,6 +151,19 @@ class MixedScaleData(LightningDataModule):
         rows = next(rows for rows in range(limit, 0, -1) if per_device % rows == 0)
         return per_device // rows
 
+    def check_validations(self, world_size: int) -> None:
+        """Checks that each of ``world_size`` devices has a validation image at some scale to score.
+
+        Raises:
+            InputError: If there are too few.
+        """
+        count = len(self.valid_files) * len(self.scales)
+        if count < world_size:
+            raise InputError(
+                f"{world_size} devices cannot share {count} validations ({len(self.valid_files)} images × "
+                f"{len(self.scales)} scales); use trainer.devices={count}, or more images for validation"
+            )
+
     def scales_at(self, step: int) -> set[float]:
         """Scales of an optimiser step's rows, over all devices."""
         assert self.trainer is not None
