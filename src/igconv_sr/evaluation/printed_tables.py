@@ -1,12 +1,9 @@
 """The tables that a training or an evaluation prints."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from igconv_sr.system.console import light_table
+from igconv_sr.system.console import light_table, table_console
 
 if TYPE_CHECKING:
     from igconv_sr.metrics import Score
@@ -68,10 +65,7 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
         table.add_column(heading, justify="right" if number else "left")
     for row in rows:
         table.add_row(*row)
-    # Unlike a terminal, a log or a pipe has no width of its own to fit into.
-    plain_console = partial(Console, markup=False, emoji=False)  # names may hold [brackets] and :colons:
-    console = plain_console()
-    console = console if console.is_terminal else plain_console(width=120)
+    console = table_console()
     console.print(title, style="bold", soft_wrap=True, highlight=False)
     console.print(table)
 

@@ -1,11 +1,13 @@
 """What is printed, and what of the libraries' chatter is not."""
 
 import logging
+import os
 import sys
 import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 _TOLERATED = (
@@ -34,6 +36,16 @@ def say(line: str) -> None:
     """Prints a line, once for all ranks."""
     if is_first_rank():
         print(line, flush=True)
+
+
+def table_console() -> "Console":
+    """Where tables are printed: names in them may hold [brackets] and :colons:, which rich would take for its own."""
+    from rich.console import Console
+
+    console = Console(markup=False, emoji=False)
+    if console.is_terminal or "COLUMNS" in os.environ:
+        return console
+    return Console(width=120, markup=False, emoji=False)  # a log or a pipe has no width of its own
 
 
 def light_table() -> "Table":

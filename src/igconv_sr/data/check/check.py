@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from igconv_sr.commands.flags import FlagParser
 from igconv_sr.data.sources.layouts import ImageSet, find_sets
 from igconv_sr.errors import InputError
+from igconv_sr.system.console import light_table, table_console
 from igconv_sr.system.left_out import LeftOut
 
 if TYPE_CHECKING:
@@ -28,13 +28,7 @@ def main(arguments: Sequence[str]) -> None:
     """
     options = _parser().parse_args(arguments)
     sets = _sets(options.paths)
-    # Not before the flags are known to be right.
-    from rich.console import Console
-
-    plain_console = partial(Console, markup=False, emoji=False)  # names of folders may hold [brackets] and :colons:
-    console = plain_console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = plain_console(width=120)  # a log or a pipe has no width of its own
+    console = table_console()
     findings = _check(sets, options.quick, console)
     for number, finding in enumerate(findings, 1):
         _print_finding(number, finding, console)
@@ -104,8 +98,6 @@ def _files(found: ImageSet) -> list[Path]:
 
 
 def _print_table(sets: Sequence[ImageSet], sizes: "Sizes", console: "Console") -> None:
-    from igconv_sr.system.console import light_table
-
     table = light_table()
     table.add_column("set", overflow="fold")
     table.add_column("split")
