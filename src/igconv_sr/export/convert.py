@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from omegaconf import OmegaConf
 
 from igconv_sr.commands.flags import FlagParser
 from igconv_sr.errors import InputError
@@ -71,6 +72,8 @@ def _assumption(text: str) -> tuple[str, Any]:
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     try:
-        return name, yaml.safe_load(value)
+        # Not PyYAML alone, to which 1e-1 is a word.
+        read: Any = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={value}"]))
+        return name, read["value"]
     except yaml.YAMLError as error:
         raise argparse.ArgumentTypeError(f"cannot read {value!r}; lists are [a,b]") from error
