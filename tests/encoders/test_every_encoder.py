@@ -1,4 +1,4 @@
-"""What every encoder can do, as part of a whole network: be compiled, be laid out channels last, run in bfloat16."""
+"""What every encoder can do, as part of a whole network: be compiled, be laid out channels last, have any precision."""
 
 from functools import partial
 from typing import Any
@@ -75,3 +75,14 @@ def test_channels_last_and_bfloat16_change_little(net: SRNet) -> None:
     assert relative_error(last, plain) <= 1e-5
     assert half.isfinite().all()
     assert relative_error(half.float(), plain) <= 0.05
+
+
+@pytest.mark.parametrize("net", SMALL, indirect=True)
+def test_weights_may_have_any_precision(net: SRNet) -> None:
+    net.eval()
+    lr = torch.rand(2, 3, 9, 10)
+    with torch.no_grad():
+        plain = net(lr, 3)
+        for dtype, tolerance in ((torch.float64, 1e-5), (torch.bfloat16, 0.05)):
+            image = net.to(dtype)(lr.to(dtype), 3)
+            assert relative_error(image.float(), plain) <= tolerance, dtype

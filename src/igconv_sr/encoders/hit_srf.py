@@ -71,9 +71,11 @@ class DynamicPositionBias(nn.Module):
         It is the mean over the pixels of the cell. All pairs of pixel and cell with the same difference share it:
         so a box average of the table of differences first, then one value per pair.
         """
-        device = self.pos_proj.weight.device
-        table = self.pos3(self.pos2(self.pos1(self.pos_proj(_differences(*window, device)))))
-        table = F.avg_pool2d(table.float().permute(2, 0, 1), cell, stride=1).permute(1, 2, 0)
+        weight = self.pos_proj.weight
+        differences = _differences(*window, weight.device).to(weight.dtype)
+        table = self.pos3(self.pos2(self.pos1(self.pos_proj(differences))))
+        table = table.to(torch.promote_types(table.dtype, torch.float32))
+        table = F.avg_pool2d(table.permute(2, 0, 1), cell, stride=1).permute(1, 2, 0)
         return relative_position_bias(table, window, cell)
 
 
