@@ -123,6 +123,16 @@ def test_changed_weights_give_another_result(small_net: SRNet) -> None:
     assert (small_net.upscale(image, 2) - before).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("fused", [False, True])
+def test_trained_weights_give_another_result(small_net: SRNet, fused: bool) -> None:
+    image = lr(3, 8, 8)
+    before = small_net.upscale(image, 2)
+    optimizer = torch.optim.Adam(small_net.parameters(), lr=0.01, fused=fused)
+    small_net(image[None], 2).mean().backward()
+    optimizer.step()
+    assert (small_net.upscale(image, 2) - before).abs().max() > 1e-3
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("mean", [None, (0.4, 0.4, 0.4)], ids=["no_mean", "mean"])
 def test_weights_of_any_precision(dtype: torch.dtype, mean: tuple[float, ...] | None) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from igconv_sr.errors import InputError
 from igconv_sr.functional.paired_size import output_size
@@ -33,6 +34,9 @@ _ready: "weakref.WeakKeyDictionary[SuperResolver, dict[tuple[int | None, bool], 
     weakref.WeakKeyDictionary()
 )
 """Networks that have been folded, with the state of the weights at that time."""
+
+# Fused optimisers change weights without counting it.
+register_optimizer_step_post_hook(lambda *_: _ready.clear())
 
 
 def upscale(
