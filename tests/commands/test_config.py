@@ -50,6 +50,7 @@ def test_paper_recipe_gives_a_schedule_that_falls(model: str) -> None:
     assert config.optim.scheduler.halve_at or config.optim.scheduler.cosine_to < highest
     assert all(step < config.trainer.max_steps for step in config.optim.scheduler.halve_at)
     assert highest == config.published.lr
+    assert optimizer.param_groups[0]["weight_decay"] == 0, "none of the released trainings decays weights"
 
 
 DATA = sorted(path.stem for path in (CONFIG_FOLDER / "data").glob("*.yaml") if path.stem != "_crops")
