@@ -231,6 +231,13 @@ class TestOfficial:
         with pytest.raises(InputError, match=r"conv_first\.weight"):
             official.build(meta, weights)
 
+    @pytest.mark.parametrize("key", ["freq", "query_kernel.0.weight"])
+    def test_other_shape_of_the_same_size_in_the_upsampler(self, key: str) -> None:
+        meta, weights = broken()
+        weights[f"upsample.{key}"] = weights[f"upsample.{key}"].permute(2, 1, 0, 3)
+        with pytest.raises(InputError, match=r"upsampler\.hypernet\."):
+            official.build(meta, weights)
+
     def test_meta_is_left_as_it_was(self) -> None:
         meta, weights = broken()
         before = repr(meta)

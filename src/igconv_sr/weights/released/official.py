@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from igconv_sr.errors import InputError
@@ -62,8 +63,7 @@ def from_official(state_dict: Mapping[str, Tensor], own: Mapping[str, Tensor]) -
     translated = {}
     for key, value in without_buffers(state_dict).items():
         name = translate_key(key)
-        # The upsampler's 1×1 convolutions are linear layers here; only the shape differs.
-        fits = name.startswith("upsampler.") and name in own and own[name].numel() == value.numel()
+        fits = name in own and _official_shape(name, own[name]) == value.shape
         translated[name] = value.reshape(own[name].shape) if fits else value
     if wrong := sorted(dict(shapes_of(own).items() ^ shapes_of(translated).items())):
         raise InputError(f"{len(wrong)} weights do not fit this network, the first: {', '.join(wrong[:5])}")
@@ -75,10 +75,16 @@ def to_official(weights: Mapping[str, Tensor], encoder: str) -> dict[str, Tensor
     head = LAYOUTS[encoder].head
     translated = {}
     for name, value in weights.items():
-        if name.startswith("upsampler."):
-            value = value.flatten() if name.endswith("bias") else value.reshape(-1, value.shape[-1], 1, 1)
-        translated[official_key(name, head)] = value
+        translated[official_key(name, head)] = value.reshape(_official_shape(name, value))
     return translated
+
+
+def _official_shape(name: str, value: Tensor) -> torch.Size:
+    """The shape of a weight of ours in their files, where the upsampler's linear layers are 1×1 convolutions."""
+    if not name.startswith("upsampler."):
+        return value.shape
+    outputs, inputs = value.numel() // value.shape[-1], value.shape[-1]
+    return torch.Size((value.numel(),) if name.endswith("bias") else (outputs, inputs, 1, 1))
 
 
 def without_buffers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
