@@ -19,3 +19,11 @@ def test_a_ramp_stays_one_in_the_narrowest_image_too(height: int, width: int) ->
     assert max(size) != max(rows, columns)
     expected = torch.linspace(0, 1, max(size)).expand(1, 3, min(size), -1)
     torch.testing.assert_close(fitted.movedim(axis, -1).reshape(expected.shape), expected, atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_differs_by_its_rounding_alone(dtype: torch.dtype) -> None:
+    image = torch.rand(1, 3, 545, 7).to(dtype)
+    fitted = fit(image, 200, 3, 2.7182)
+    assert fitted.dtype == dtype
+    torch.testing.assert_close(fitted, fit(image.float(), 200, 3, 2.7182).to(dtype), rtol=0, atol=0)

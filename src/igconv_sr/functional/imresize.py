@@ -148,4 +148,6 @@ def interpolate(image: Tensor, size: Sequence[int]) -> Tensor:
     if image.shape[-1] == size[-1] == 1:
         # Of a single column of floating-point numbers torch 2.13 makes one value.
         return interpolate(image.expand(*image.shape[:-1], 2), (size[0], 2))[..., :1]
+    if image.dtype in (torch.float16, torch.bfloat16):  # which a processor cannot interpolate
+        return interpolate(image.float(), size).to(image.dtype)
     return F.interpolate(image, list(size), mode="bicubic", align_corners=False, antialias=True)
