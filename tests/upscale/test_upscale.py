@@ -306,6 +306,31 @@ def test_a_folder_twice_enlarges_nothing_twice(upscale: Run) -> None:
     assert names("in") == ["a.png", "a_x2.png"]
 
 
+def test_results_of_an_earlier_run_are_known_whatever_they_are_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    for name in ("a.png", "a.jpg", "b.png", "a.png_x2.png", "a.jpg_x2.png", "b_x2.png"):
+        Path("in", name).touch()
+    absolute = str(Path("in").absolute())
+    for inputs, output in (("in", None), (absolute, "in"), ("in", absolute), ("in/*", None), ("in/../in", "in")):
+        jobs, notices = plan([inputs], output, "x2", None)
+        assert [job.source.name for job in jobs if job.source] == ["a.jpg", "a.png", "b.png"], (inputs, output)
+        assert "3 results of this very command" in notices[0]
+
+
+def test_a_folder_by_way_of_a_link_is_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in/deep").mkdir(parents=True)
+    Path("in/deep/a.png").touch()
+    Path("in/link").symlink_to("deep")
+    assert len(plan(["in/deep/a.png", "in/link/../deep/a.png", "in/link/a.png"], None, "x2", None).jobs) == 1
+    assert len(plan(["in/**/*.png"], None, "x2", None).jobs) == 1
+    targets = [str(job.target) for job in plan(["in/**/*.png"], "out", "x2", None).jobs]
+    assert targets == ["out/deep/a_x2.png", "out/link/a_x2.png"]
+
+
 def test_what_is_not_used_of_a_folder_is_counted_and_named(upscale: Run) -> None:
     Path("in/deeper").mkdir(parents=True)
     Image.fromarray(smooth(10, 10)).save("in/a.png")

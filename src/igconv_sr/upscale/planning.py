@@ -94,12 +94,13 @@ def plan(inputs: Sequence[str], output: str | None, mark: str, form: str | None)
     """
     if "" in (*inputs, output):  # which would be the working directory
         raise InputError("a name is empty, perhaps a variable of the shell that is not set; . is the working directory")
-    found: dict[str | Path, _Source] = {}
+    found: dict[tuple[Path, Path], _Source] = {}
     left_out = {text: LeftOut(text) for text in inputs}
     for text in inputs:
         for source in _expand(text, left_out[text]):
-            # However often, and in whatever spelling, a file is named.
-            found.setdefault(STREAM if source.text == STREAM else Path(source.text).absolute(), source)
+            # However often, and in whatever spelling, a file is named; a linked folder has its own below the output.
+            place = Path(STREAM) if source.text == STREAM else _place(Path(source.text))
+            found.setdefault((place, Path() if output is None else source.below), source)
     jobs = _writable(_jobs(list(found.values()), output, mark, form))
     if all(job.problem for job in jobs):
         first = next((job for job in jobs if job.problem), None)
@@ -122,15 +123,14 @@ def _jobs(found: Sequence[_Source], output: str | None, mark: str, form: str | N
     if output == STREAM or (output is None and len(found) == 1 and found[0].text == STREAM):
         return [_job(found[0], None, form)]
     folder = None if output is None else Path(output)
-    jobs = [_job(source, _target(source, folder, mark, form, whole_name=False), form) for source in found]
-    targets = {job.target for job in jobs}
+    targets = {_place(_target(each, folder, mark, form, whole)) for each in found for whole in (False, True)}
     kept = []
-    for job, source in zip(jobs, found, strict=True):
-        if source.left_out is not None and job.source in targets:
+    for source in found:
+        if source.left_out is not None and _place(Path(source.text)) in targets:
             source.left_out.add(Kind.RESULT, Path(source.text).name)
         else:
-            kept.append((job, source))
-    return _apart(kept, folder, mark)
+            kept.append(source)
+    return _apart(kept, folder, mark, form)
 
 
 def _writable(jobs: Sequence[Job]) -> list[Job]:
@@ -219,17 +219,24 @@ def _target(source: _Source, folder: Path | None, mark: str, form: str, whole_na
     return where / f"{path.name if whole_name else path.stem}_{mark}.{form}"
 
 
-def _apart(planned: Sequence[tuple[Job, _Source]], folder: Path | None, mark: str) -> list[Job]:
+def _place(path: Path) -> Path:
+    """The same for all spellings of a path, by way of whatever folders; a file that is a link stays one of its own."""
+    return path.parent.resolve() / path.name
+
+
+def _apart(found: Sequence[_Source], folder: Path | None, mark: str, form: str) -> list[Job]:
     """Results of inputs that differ in their suffix alone keep it: ``a.jpg_x3.png``; other clashes are problems."""
-    counts = Counter(job.target for job, _ in planned)
-    taken: dict[Path | None, Job] = {}
+    targets = [_target(source, folder, mark, form, whole_name=False) for source in found]
+    counts = Counter(map(_place, targets))
+    taken: dict[Path, Job] = {}
     jobs = []
-    for job, source in planned:
-        if counts[job.target] > 1:
-            job = replace(job, target=_target(source, folder, mark, job.form, whole_name=True))
-        if job.target in taken:
-            other = taken[job.target].name
+    for source, target in zip(found, targets, strict=True):
+        if counts[_place(target)] > 1:
+            target = _target(source, folder, mark, form, whole_name=True)
+        job = _job(source, target, form)
+        if _place(target) in taken:
+            other = taken[_place(target)].name
             job = replace(job, problem=f"would be written to the same file as {other}; give another -o")
-        taken.setdefault(job.target, job)
+        taken.setdefault(_place(target), job)
         jobs.append(job)
     return jobs
