@@ -501,6 +501,28 @@ def test_being_ended_leaves_whole_pictures_only(tmp_path: Path) -> None:
     assert (process.returncode, list((tmp_path / "out").iterdir())) == (143, [])
 
 
+def test_being_ended_while_waiting_for_standard_input_ends_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "igconv_sr", "upscale", "-", "-o", "a.png", "--device", "cpu"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()  # it names the model once it is ready
+        time.sleep(0.5)
+        process.terminate()
+        try:
+            assert process.wait(30) == 143
+        finally:
+            process.kill()
+
+
+def test_what_is_no_file_is_told_and_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    Path("a.png").touch()
+    jobs, _ = plan(["pipe", "/dev/null", "a.png"], "out", "x2", None)
+    reason = "is a pipe or a device, no file; - reads what is redirected to standard input"
+    assert [job.problem for job in jobs] == [reason, reason, ""]
+
+
 def test_a_file_in_several_spellings_is_enlarged_once(upscale: Run) -> None:
     Image.fromarray(smooth(10, 10)).save("a.png")
     done = upscale(".", "./a.png", str(Path("a.png").absolute()), "a.png", "--scale", "2")

@@ -6,9 +6,10 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import Queue
 from typing import IO
@@ -64,9 +65,9 @@ class BatchUpscaling:
         """Enlarges all pictures; reports each."""
         writers = os.cpu_count() or 1
         with ThreadPoolExecutor(_READ_AHEAD) as reading, ThreadPoolExecutor(writers) as writing:
-            for job, coming in _ahead(reading, jobs):
+            for job, read in _ahead(reading, jobs):
                 with self._reporting(job):
-                    task = self._check(job, coming.result())
+                    task = self._check(job, read())
                     large = task.size[0] * task.size[1] * task.picture.pixels[0, 0].nbytes > _LARGE
                     self._collect(0 if large else writers - 1)
                     self._enlarge(task, writing)
@@ -140,8 +141,8 @@ class BatchUpscaling:
                     sys.stdout.buffer.write(part)
                 sys.stdout.buffer.flush()
             return
-        with replacing(job.target) as partial:
-            with partial.open("wb") as file:
+        with replacing(job.target) as unfinished:
+            with unfinished.open("wb") as file:
                 yield file, job.target.parent
             self._check_target(job)
 
@@ -173,14 +174,19 @@ def _line(name: str, error: Exception) -> str:
     return reason if reason.startswith(f"{name} ") else f"{name}: {reason or type(error).__name__}"
 
 
-def _ahead(pool: ThreadPoolExecutor, jobs: Sequence[Job]) -> Iterator[tuple[Job, "Future[Picture]"]]:
-    """Each job with its picture, which a thread reads while earlier ones are worked on."""
+def _ahead(pool: ThreadPoolExecutor, jobs: Sequence[Job]) -> Iterator[tuple[Job, Callable[[], Picture]]]:
+    """Each job with what gives its picture, which a thread reads while earlier ones are worked on."""
+
+    def begin(job: Job) -> tuple[Job, Callable[[], Picture]]:
+        # A thread that waits for a stream cannot be interrupted.
+        return job, partial(_read, job) if job.source is None else pool.submit(_read, job).result
+
     waiting = iter(jobs)
-    reading = deque((job, pool.submit(_read, job)) for _, job in zip(range(_READ_AHEAD), waiting, strict=False))
+    reading = deque(begin(job) for _, job in zip(range(_READ_AHEAD), waiting, strict=False))
     while reading:
         yield reading.popleft()
         if (job := next(waiting, None)) is not None:
-            reading.append((job, pool.submit(_read, job)))
+            reading.append(begin(job))
 
 
 def _read(job: Job) -> Picture:

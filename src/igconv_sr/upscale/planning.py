@@ -207,6 +207,8 @@ def _job(source: _Source, target: Path | None, form: str) -> Job:
     if path is not None and not problem and not path.exists():
         name, equals, value = source.text.partition("=")
         problem = f"does not exist; options are given as --{name} {value}" if equals else "does not exist"
+    elif path is not None and not problem and not (path.is_file() or path.is_dir()):
+        problem = "is a pipe or a device, no file; - reads what is redirected to standard input"
     elif path is not None and path.suffix.lower() in _VIDEOS:
         frames = f"ffmpeg -i {shlex.quote(path.name)} frames/%06d.png"
         problem = f"is a video: take its pictures out ({frames}) and enlarge their folder"
