@@ -114,6 +114,15 @@ def test_pictures(mode: str) -> None:
     assert (result.mode, result.size, result.info["icc_profile"]) == (mode, (19, 25), b"profile")
 
 
+def test_a_palette_with_alpha_keeps_it() -> None:
+    image = Image.new("RGBA", (6, 8), (200, 100, 0, 255))
+    image.paste((0, 0, 0, 0), (0, 0, 3, 8))
+    palette = image.quantize(4)
+    result = Bicubic().upscale(palette, 2)
+    assert (palette.mode, result.mode) == ("P", "RGBA")
+    assert [result.getpixel((x, 0))[3] for x in (0, 11)] == [0, 255]
+
+
 def test_changed_weights_give_another_result(small_net: SRNet) -> None:
     image = lr(3, 8, 8)
     before = small_net.upscale(image, 2)

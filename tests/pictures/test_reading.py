@@ -32,6 +32,18 @@ def test_the_transparent_shade_of_gray_of_few_bits(tmp_path: Path, bits: int) ->
     assert alpha.tolist() == [255] * (len(shades) - 2) + [0, 255]
 
 
+def test_a_bmp_of_16_bits_per_pixel_is_no_picture_of_16_bits_per_channel(tmp_path: Path) -> None:
+    """Of 5, 6 and 5 bits: a red, a green and a blue pixel."""
+    masks = struct.pack("<III", 0xF800, 0x07E0, 0x001F)
+    header = struct.pack("<IiiHHIIiiII", 40, 3, 1, 1, 16, 3, 8, 0, 0, 0, 0) + masks
+    pixels = struct.pack("<HHHH", 0xF800, 0x07E0, 0x001F, 0)
+    start = 14 + len(header)
+    (tmp_path / "a.bmp").write_bytes(b"BM" + struct.pack("<IHHI", start + 8, 0, 0, start) + header + pixels)
+    found = read_picture(tmp_path / "a.bmp", "a.bmp").pixels
+    assert found.tolist() == [[[255, 0, 0], [0, 255, 0], [0, 0, 255]]]
+    assert np.array_equal(read_rgb(tmp_path / "a.bmp"), found)
+
+
 def test_jpeg_2000_of_more_than_8_bits_is_kept_or_refused(tmp_path: Path) -> None:
     gray = np.arange(100, dtype=np.uint16).reshape(10, 10) * 600
     Image.fromarray(gray).save(tmp_path / "gray.jp2")

@@ -164,7 +164,7 @@ def to_pixels(image: Image.Image) -> Pixels:
     if mode not in ("L", "LA", "RGB", "RGBA"):
         kind = {"F": "floating-point", "I": "32-bit or signed"}.get(image.mode, image.mode)
         raise InputError(f"holds {kind} values; save it as gray or RGB with 8 or 16 bits per channel")
-    if "transparency" in image.info:
+    if image.has_transparency_data:
         mode = {"L": "LA", "RGB": "RGBA"}.get(mode, mode)
     pixels = np.array(image.convert(mode))
     return pixels if pixels.ndim == 3 else pixels[..., None]
@@ -179,7 +179,8 @@ def _bits(image: ImageFile.ImageFile, path: Path) -> int:
     if image.format == "JPEG2000":
         _, _, sizes = path.read_bytes().partition(_JPEG2000)
         return max(1 + (stated & 127) for stated in sizes[38 : 38 + 3 * sizes[37] : 3])
-    return 16 if ";16" in _raw_mode(image) else 8
+    # BMP's BGR;16 has 5 or 6 bits per channel.
+    return 16 if ";16" in _raw_mode(image) and image.format != "BMP" else 8
 
 
 def _raw_mode(image: ImageFile.ImageFile) -> str:
