@@ -1,5 +1,6 @@
 """Every layout in use: the sets are found and each HR file gets its own LR file."""
 
+import os
 import random
 import time
 from pathlib import Path
@@ -283,3 +284,13 @@ def test_a_tree_of_200000_files_takes_seconds(tmp_path: Path) -> None:
     (found,) = find_sets(tmp_path)
     assert len(found.files) == 200_000
     assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize("name", [b"root/stra\xdfe.png", b"root/\xfcber/a.png", b"r\xfct/a.png"])
+def test_a_name_that_is_not_utf_8_is_refused_before_anything_is_computed(tmp_path: Path, name: bytes) -> None:
+    """A training would end with a traceback where it writes its results."""
+    path = tmp_path / os.fsdecode(name)
+    path.parent.mkdir(parents=True)
+    path.touch()
+    with pytest.raises(InputError, match="the name is not UTF-8; rename it"):
+        find_sets(tmp_path / path.relative_to(tmp_path).parts[0])

@@ -55,10 +55,11 @@ def walk(
         Runs in the order of ``sorted(paths)``.
 
     Raises:
-        InputError: If ``root`` is not a folder.
+        InputError: If ``root`` is not a folder, or a name is not UTF-8, as all that a run writes is.
     """
     if not root.is_dir():
         raise InputError(f"{root} is not a folder; give a folder of images")
+    _check_name(str(root.absolute()))
     yield from _walk(str(root), (), (os.path.realpath(root),), enter, left_out)
 
 
@@ -78,12 +79,14 @@ def _walk(
             continue
         if not entry.is_dir():
             if entry.name.lower().endswith(IMAGE_SUFFIXES):
+                _check_name(entry.path)
                 names.append(entry.name)
             else:
                 left_out(Kind.OTHER, "/".join((*parts, entry.name)))
             continue
         if not enter((*parts, entry.name)):
             continue
+        _check_name(entry.path)
         real = os.path.realpath(entry.path) if entry.is_symlink() else f"{above[-1]}{os.sep}{entry.name}"
         if real in above:
             left_out(Kind.CIRCLE, "/".join((*parts, entry.name)))
@@ -94,6 +97,13 @@ def _walk(
         yield from _walk(entry.path, (*parts, entry.name), (*above, real), enter, left_out)
     if names:
         yield Neighbours(folder, parts, names)
+
+
+def _check_name(path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{path}: the name is not UTF-8; rename it (convmv does so for whole folders)") from error
 
 
 def list_images(folder: Path, left_out: Tell = no_matter) -> list[Path]:
