@@ -271,3 +271,13 @@ def test_12_bits_in_files_of_16_are_told(tmp_path: Path, capsys: pytest.CaptureF
     assert "dark.png: at most 15 of 255" in told
     assert "multiply by 16" in told
     assert "bright.png" not in told
+
+
+def test_characters_that_a_terminal_obeys_are_shown_as_escapes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a\x1b[31m").mkdir()
+    (tmp_path / "a\x1b[31m" / "b\x1b[2J.png").write_text("no image")
+    printed = check(capsys, tmp_path / "a\x1b[31m", status=1)
+    assert "\x1b" not in printed
+    assert r"b\x1b[2J.png is not an image" in printed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from igconv_sr.commands.flags import FlagParser
 from igconv_sr.data.sources.layouts import ImageSet, find_sets
 from igconv_sr.errors import InputError
-from igconv_sr.system.console import light_table, table_console
+from igconv_sr.system.console import light_table, printable, table_console
 from igconv_sr.system.left_out import LeftOut
 
 if TYPE_CHECKING:
@@ -106,12 +106,13 @@ def _print_table(sets: Sequence[ImageSet], sizes: "Sizes", console: "Console") -
     for each in sets:
         known = sorted((sizes[path] for path in each.files if path in sizes), key=lambda size: size[0] * size[1])
         smallest, largest = (f"{known[i][0]}×{known[i][1]}" if known else "–" for i in (0, -1))
-        table.add_row(each.name, each.split or "–", _images(each), smallest, largest, _lr(each))
+        table.add_row(printable(each.name), each.split or "–", _images(each), smallest, largest, _lr(each))
     console.print("Width × height of the smallest and the largest image", style="bold")
     console.print(table)
     for each in sets:
         for folder in (*each.unused_hr, *each.unused_lr):
-            console.print(f"Not used: {folder}, another version of {each.name}", soft_wrap=True, highlight=False)
+            line = printable(f"Not used: {folder}, another version of {each.name}")
+            console.print(line, soft_wrap=True, highlight=False)
 
 
 def _images(found: ImageSet) -> str:
@@ -132,4 +133,4 @@ def _print_finding(number: int, finding: "Finding", console: "Console") -> None:
         lines += [f"     and {more:,} more"] * (more > 0)
     lines.append(f"   → {finding.advice}")
     # Not wrapped, so that a path can be copied.
-    console.print("\n".join(lines), soft_wrap=True, highlight=False)
+    console.print("\n".join(map(printable, lines)), soft_wrap=True, highlight=False)
