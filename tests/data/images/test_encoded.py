@@ -236,6 +236,23 @@ def test_the_command_packs_a_folder_and_never_into_one_in_use(tmp_path: Path, ro
         shards_command.main([str(root), str(tmp_path / "packed")])
 
 
+def test_only_what_a_folder_is_trained_on_is_packed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """LR and validation images in shards would be trained on as HR ones."""
+    for name in (
+        "DIV2K_train_HR/0001",
+        "DIV2K_train_HR/0002",
+        "DIV2K_valid_HR/0801",
+        "DIV2K_train_LR_bicubic/X2/0001x2",
+    ):
+        path = tmp_path / "DIV2K" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path)
+    shards_command.main([str(tmp_path / "DIV2K"), str(tmp_path / "shards")])
+    with tarfile.open(tmp_path / "shards" / "000000.tar") as shard:
+        assert shard.getnames() == ["DIV2K_train_HR/0001.png", "DIV2K_train_HR/0002.png"]
+    assert "Notice: 2 of the images are not packed: LR images, or of validation" in capsys.readouterr().out
+
+
 def test_the_command_leaves_nothing_of_an_attempt_that_failed(tmp_path: Path, root: Path) -> None:
     folder = tmp_path / "pictures"
     shutil.copytree(root, folder)

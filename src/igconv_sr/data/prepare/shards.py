@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from igconv_sr.commands.flags import FlagParser, whole
+from igconv_sr.data.sources.selection import sets_to_train_on
 from igconv_sr.data.sources.walk import LIST_NAME, SHARD_SUFFIX, list_images
 from igconv_sr.errors import InputError
 from igconv_sr.system.left_out import LeftOut
@@ -22,17 +23,16 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     if options.output.exists() and (not options.output.is_dir() or any(options.output.iterdir())):
         raise InputError(f"{options.output} exists already and is not empty; choose another folder, or remove it")
-    left_out = LeftOut(str(options.source))
-    files = list_images(options.source, left_out.add)
+    files, notices = _select(options.source)
     output = options.output.resolve()  # what a link or a dot means
     partial = output.with_name(f"{output.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of an attempt that was killed
     try:
-        shards = write_shards(files, options.source, partial, options.shard_size * 2**20)
+        shards = write_shards(files, options.source.absolute(), partial, options.shard_size * 2**20)
         partial.rename(output)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    for notice in left_out.notices():
+    for notice in notices:
         print(notice)
     print(f"Wrote {len(files):,} images into {len(shards):,} shards in {options.output}")
     root = shlex.quote(f"data.root={options.output}")
@@ -40,6 +40,17 @@ def main(arguments: Sequence[str]) -> None:
     print(
         "From another machine: upload the folder, then make train data=remote data.root=https://… data.valid_folder=…"
     )
+
+
+def _select(root: Path) -> tuple[list[Path], list[str]]:
+    """The images that ``data=folder`` trains on or keeps back from them, and what is not among them, a line each."""
+    left_out = LeftOut(str(root))
+    sets, train_sets = sets_to_train_on(root, left_out)
+    files, notices = sorted(path for each in train_sets or sets for path in each.files), left_out.notices()
+    if count := len(list_images(root)) - len(files):
+        kinds = "LR images, or of validation, benchmarks or another version"
+        notices.append(f"Notice: {count:,} of the images are not packed: {kinds} (igconv-sr data check lists them)")
+    return files, notices
 
 
 def write_shards(files: Sequence[Path], root: Path, folder: Path, shard_bytes: int = 2**30) -> list[Path]:

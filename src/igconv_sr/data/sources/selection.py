@@ -170,10 +170,7 @@ def select_folder(root: Path, valid_root: Path | None = None) -> Selection:
         return _shards(shards, root, valid_root)
     left_out, of_valid = LeftOut(str(root)), LeftOut(str(valid_root))
     # A path has to be spelt in one way, however root and valid_root are.
-    sets = _sets_with_images(root.absolute(), left_out)
-    train_sets = [each for each in sets if each.split in ("train", None)]
-    for each in train_sets:
-        _refuse_validation_images(each)
+    sets, train_sets = sets_to_train_on(root, left_out)
     valid_sets = [each for each in sets if each.split == "valid"] if train_sets else []
     if valid_root is not None:
         valid_sets = _sets_with_images(valid_root.absolute(), of_valid)
@@ -187,6 +184,19 @@ def select_folder(root: Path, valid_root: Path | None = None) -> Selection:
         raise InputError(f"{root} holds no image besides those to validate on")
     source = str(valid_root) if valid_root is not None else ", ".join(str(each.folder) for each in valid_sets)
     return Selection(train, valid, source, None, notices, _lr_files([*(train_sets or sets), *valid_sets]))
+
+
+def sets_to_train_on(root: Path, left_out: LeftOut) -> tuple[list[ImageSet], list[ImageSet]]:
+    """All sets of HR images below a folder, and those of them that are for training.
+
+    Raises:
+        InputError: If there is none, or DIV2K's validation images lie among those to train on.
+    """
+    sets = _sets_with_images(root.absolute(), left_out)
+    train_sets = [each for each in sets if each.split in ("train", None)]
+    for each in train_sets:
+        _refuse_validation_images(each)
+    return sets, train_sets
 
 
 def _shards(shards: list[Path], root: Path, valid_root: Path | None) -> Selection:
