@@ -128,6 +128,13 @@ def test_416_means_complete_if_the_size_agrees(host: Host, tmp_path: Path) -> No
     assert offsets(host) == [300_000]
 
 
+@pytest.mark.parametrize("note", ["", "null", '{"url": "'])
+def test_a_damaged_note_starts_over(host: Host, tmp_path: Path, note: str) -> None:
+    leave_partial(host, tmp_path)
+    (tmp_path / "set.zip.partial.json").write_text(note)
+    assert get(host, tmp_path) == CONTENT
+
+
 def test_length_that_promises_too_much_is_settled_by_416(host: Host, tmp_path: Path) -> None:
     host.extra_length = 5
     assert get(host, tmp_path) == CONTENT

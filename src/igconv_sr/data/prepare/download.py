@@ -68,7 +68,10 @@ class _Partial:
         """What the bytes belong to; None if there are none that can be gone on from."""
         if not self.size or not self._note.exists():
             return None
-        edition = _Edition(**json.loads(self._note.read_text()))
+        try:
+            edition = _Edition(**json.loads(self._note.read_text()))
+        except (ValueError, TypeError):  # a machine that lost its power may have left an empty file
+            return None
         return edition if edition.url == url else None
 
     def begin(self, edition: _Edition) -> None:
