@@ -418,6 +418,14 @@ def test_a_bad_argument_does_not_stop_the_others(upscale: Run) -> None:
     assert ["holds no image file" in done.failures[0], "matches no file" in done.failures[1]] == [True, True]
 
 
+def test_a_name_that_the_system_refuses_does_not_stop_the_others(upscale: Run) -> None:
+    Image.fromarray(smooth(10, 10)).save("a.png")
+    long = f"{'x' * 300}.png"
+    done = upscale(long, "a.png", "-o", "out", "--scale", "2")
+    assert done.failures == [f"{long}: cannot be looked at: File name too long"]
+    assert names("out") == ["a_x2.png"]
+
+
 def test_videos_are_told_apart_from_damaged_pictures(upscale: Run) -> None:
     Path("my clip.mp4").write_bytes(b"\0\0\0\x20ftypisom")
     Path("clip.mp4").write_bytes(b"\0\0\0\x20ftypisom")

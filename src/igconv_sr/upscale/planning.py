@@ -152,7 +152,14 @@ def _writable(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _expand(text: str, left_out: LeftOut) -> Iterator[_Source]:
-    """The files that an argument means."""
+    """The files that an argument means, or why none can be had by it."""
+    try:
+        yield from _listed(text, left_out)
+    except OSError as error:  # a folder that must not be looked into, a name that is too long
+        yield _Source(text, problem=f"cannot be looked at: {error.strerror}")
+
+
+def _listed(text: str, left_out: LeftOut) -> Iterator[_Source]:
     path = Path(text)
     if text == STREAM or not path.is_dir():
         if text != STREAM and not path.exists() and glob.has_magic(text):
