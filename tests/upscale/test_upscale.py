@@ -245,6 +245,17 @@ def test_transparency_and_jpg(upscale: Run) -> None:
     assert done.failures == ["half.png: has transparent parts, and jpg holds none; use --format png or webp"]
 
 
+def test_a_profile_for_gray_is_kept_where_the_format_holds_it(upscale: Run) -> None:
+    """WebP stores gray as RGB, for which such a profile means nothing."""
+    profile = SRGB[:16] + b"GRAY" + SRGB[20:]
+    Image.fromarray(smooth(10, 10)).convert("L").save("a.png", icc_profile=profile)
+    for form in ("png", "jpg"):
+        assert upscale("a.png", "--scale", "2", "--format", form).status == 0
+        assert opened(f"a_x2.{form}").info["icc_profile"] == profile
+    done = upscale("a.png", "--scale", "2", "--format", "webp")
+    assert done.failures == ["a.png: has a colour profile for gray, and webp holds RGB alone; use --format png or jpg"]
+
+
 def test_more_exif_than_jpg_holds_stops_one_picture_only(upscale: Run) -> None:
     exif = Image.Exif()
     for name, length in (("a.png", 65526 - 26), ("b.png", 65528 - 26)):

@@ -11,6 +11,7 @@ from PIL import Image
 
 from igconv_sr.errors import InputError
 from igconv_sr.pictures.png import LARGEST_SIDE, Pixels, PngWriter
+from igconv_sr.pictures.reading import Picture
 
 _LARGEST = {"png": LARGEST_SIDE, "jpg": 65500, "webp": 16383}
 """Pixels of a side."""
@@ -38,18 +39,18 @@ class Writer(Protocol):
         """Ends the picture."""
 
 
-def check_format(form: str, size: tuple[int, int], pixels: Pixels, exif: bytes | None) -> None:
+def check_format(form: str, size: tuple[int, int], picture: Picture) -> None:
     """Refuses what a format cannot hold, before anything is computed.
 
     Args:
         form: One of :data:`igconv_sr.upscale.planning.FORMATS`.
         size: Height and width of the result.
-        pixels: What is to be enlarged.
-        exif: An EXIF block that goes with it, or None.
+        picture: What is to be enlarged.
 
     Raises:
         InputError: If there is such a thing.
     """
+    pixels, exif = picture.pixels, picture.exif
     if max(size) > _LARGEST[form]:
         raise InputError(f"would have {size[1]}×{size[0]} pixels, and {form} holds {_LARGEST[form]} at most; use png")
     if form != "png" and pixels.dtype != np.uint8:
@@ -58,6 +59,8 @@ def check_format(form: str, size: tuple[int, int], pixels: Pixels, exif: bytes |
         raise InputError("has transparent parts, and jpg holds none; use --format png or webp")
     if form == "jpg" and exif and len(exif) > _LARGEST_EXIF:
         raise InputError(f"has {len(exif)} bytes of EXIF, and jpg holds {_LARGEST_EXIF}; use --format png or webp")
+    if form == "webp" and picture.icc_profile is not None and picture.icc_profile[16:20] == b"GRAY":
+        raise InputError("has a colour profile for gray, and webp holds RGB alone; use --format png or jpg")
 
 
 def open_writer(

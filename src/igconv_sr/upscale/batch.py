@@ -76,7 +76,7 @@ class BatchUpscaling:
     def _check(self, job: Job, picture: Picture) -> _Task:
         started = time.perf_counter()
         _, size = self.enlargement.of(*picture.pixels.shape[:2])
-        check_format(job.form, size, picture.pixels, picture.exif)
+        check_format(job.form, size, picture)
         self._check_target(job)
         if job.target is not None:
             job.target.parent.mkdir(parents=True, exist_ok=True)
