@@ -157,3 +157,24 @@ def test_the_verdict_names_the_models_that_it_compares_with(tmp_path: Path) -> N
         write_run(tmp_path / f"f{scale}", run, config(SPCONV, [scale]) | with_frequency, **spconv)
     write_run(tmp_path / "l1", scores((3,), {}, 0, 5), config(SPCONV, [3]), **spconv)
     assert not [text for text in leading(tmp_path).text if "with the frequency loss" in text]
+
+
+def test_models_are_compared_with_those_trained_alike(tmp_path: Path) -> None:
+    """Where two learning rates were tried, the better one is not to look like the better upsampler."""
+    for rate, gain in (("slow", 0.0), ("fast", 1.0)):
+        optim = {"optim": {"optimizer": {"lr": {"slow": 0.001, "fast": 0.002}[rate]}}}
+        shifted = scores((2, 3), {scale: gain + shift for scale, shift in SHIFTS.items()}, 0, 5)
+        write_run(tmp_path / f"ig-{rate}", shifted, config(IGCONV, [2, 3]) | optim)
+        for scale in (2, 3):
+            run = scores((scale,), {scale: gain + 1e-6}, 0, 5)
+            spconv = {"upsampler": "spconv", "params": 400}
+            write_run(tmp_path / f"sp{scale}-{rate}", run, config(SPCONV, [scale]) | optim, **spconv)
+    overview = leading(tmp_path)
+    (table,) = overview.tables
+    notes = {row[0].text: [cell.note for cell in row[1:3]] for row in table.rows}
+    for rate in ("0.001", "0.002"):
+        assert notes.pop(f"two SPConv models, optim.optimizer.lr={rate}") == ["", ""]
+        assert notes.pop(f"IGConv, optim.optimizer.lr={rate}") == [f"+0.50 {MORE}", f"-0.50 {LESS}"]
+        (verdict,) = [text for text in overview.text if f"IGConv, optim.optimizer.lr={rate}" in text]
+        assert f"-0.50 to +0.50 dB against two SPConv models, optim.optimizer.lr={rate} of" in verdict
+    assert not notes

@@ -1,5 +1,6 @@
 """The arms of a comparison: one model for all scales, or models for one scale each that stand together."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -9,6 +10,9 @@ from igconv_sr.report.variants import PER_SCALE, Variant
 
 _NAMES = {"spconv": "SPConv", "spconv_plus": "SPConv+", "igconv": "IGConv", "igconv_plus": "IGConv+"}
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven"}
+_OF_AN_ARM = re.compile(r"upsampler\..+|loss\.frequency|data\.scales|optim\.scheduler\.max_steps")
+"""Keys in which an arm may differ from the models per scale that it is compared with."""
+
 _PARTS = {"FGRep": "FGRep", "IGSample": "IGSample", "frequency loss": "the frequency loss"}
 
 
@@ -22,6 +26,40 @@ def arm_name(family: Family) -> str:
         name = f"{name}, a head per scale"
     parts = [words for part, words in _PARTS.items() if any(part in text for text in _unlike_published(variant))]
     return f"{name} {'without' if _is_plus(variant) else 'with'} {' and '.join(parts)}" if parts else name
+
+
+class ArmNames:
+    """What arms are called, with the keys that tell an arm from others of the same name.
+
+    Args:
+        families: Of one encoder.
+    """
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._alike: dict[tuple[object, ...], list[Variant]] = {}
+        for family in families:
+            self._alike.setdefault(_kind(family), []).append(arm_key(family))
+
+    def __call__(self, family: Family) -> str:
+        """The name of one of the families, the same for other numbers of steps."""
+        own = arm_key(family)
+        alike = self._alike[_kind(family)]
+        keys = sorted({key for arm in alike for key in arm.known})
+        told = [f"{key}={own.known.get(key, 'null')}" for key in keys if len({arm.known.get(key) for arm in alike}) > 1]
+        return ", ".join([arm_name(family), *told, *([f"in {own.mark}"] if own.mark else [])])
+
+
+def _kind(family: Family) -> tuple[object, ...]:
+    """Equal for arms that have the same name, also where one of them lacks the model of a scale."""
+    variant = family.name_of
+    return variant.upsampler, is_per_scale(family), tuple(fact.present for fact in variant.facts)
+
+
+def unlikeness(a: Variant, b: Variant) -> int:
+    """How many keys differ of those that do not make the arm, such as the learning rate."""
+    return sum(
+        a.known.get(key) != b.known.get(key) for key in a.known.keys() | b.known.keys() if not _OF_AN_ARM.fullmatch(key)
+    )
 
 
 def is_as_published(family: Family) -> bool:

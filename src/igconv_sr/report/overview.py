@@ -6,14 +6,15 @@ from dataclasses import replace
 
 from igconv_sr.compare.differences import Difference
 from igconv_sr.report.arms import (
+    ArmNames,
     arm_key,
-    arm_name,
     by_encoder,
     is_as_published,
     is_line,
     is_per_scale,
     scored_at,
     scored_rows,
+    unlikeness,
 )
 from igconv_sr.report.costs import Family, families
 from igconv_sr.report.deltas import Delta
@@ -48,6 +49,7 @@ def overview_tables(
     """
     for model, members in by_encoder(families(rows)).items():
         own = [picture for picture in pictures if picture.table == _table_of(model, data, protocol)]
+        names = ArmNames(members)
         marks = _arm_marks(members, own)
         lengths = {family.name_of.steps for family in members if is_line(family)}
         for steps in sorted(lengths, reverse=True):
@@ -55,13 +57,18 @@ def overview_tables(
             if any(not is_line(family) for family in equal):
                 title = f"{model}, {steps:,} steps, trained on {data}, protocol {protocol}"
                 anchor = _table_of(model, data, protocol) if steps == max(lengths) else ""
-                yield replace(_table(title, equal, bicubic, deltas, marks), anchor=anchor)
+                yield replace(_table(title, equal, bicubic, deltas, names, marks), anchor=anchor)
 
 
 def _table(
-    title: str, members: Sequence[Family], bicubic: Rows, deltas: Sequence[Delta], marks: Mapping[str, Mark]
+    title: str,
+    members: Sequence[Family],
+    bicubic: Rows,
+    deltas: Sequence[Delta],
+    names: ArmNames,
+    marks: Mapping[str, Mark],
 ) -> Table:
-    members = sorted(members, key=lambda family: (not is_line(family), len(arm_name(family))))
+    members = sorted(members, key=lambda family: (not is_line(family), len(names(family))))
     columns = _paper_order(columns_of(scored for family in members for _, scored in scored_rows(family)))
     headings = [Heading("", number=False)]
     headings += [Heading(f"×{column.scale:g}", f"{column.benchmark}, {counted(column.images)}") for column in columns]
@@ -75,7 +82,7 @@ def _table(
         cells = [_cell(family, column, places[i][number], deltas) for i, column in enumerate(columns)]
         counts = {len(scored.seeds) for _, scored in scored_rows(family)}
         seeds = " to ".join(map(str, sorted({min(counts), max(counts)})))
-        arm = arm_name(family)
+        arm = names(family)
         body.append([TableCell(arm, mark=marks.get(arm)), *cells, TableCell(f"{family.params:,}"), TableCell(seeds)])
     return Table(title, headings, body, NOTE)
 
@@ -110,10 +117,13 @@ def _cell(family: Family, column: Column, rank: int, deltas: Sequence[Delta]) ->
 
 
 def _difference(variant: Variant, column: Column, deltas: Sequence[Delta]) -> str:
-    """The difference to the SPConv model of the scale trained with L1 alone, as the paper trains them."""
-    for delta in deltas:
-        reference = delta.reference
-        if delta.variant != variant or reference.steps != variant.steps or not _is_by_l1_alone(reference):
+    """The difference to the SPConv model of the scale trained with L1 alone, as the paper trains them.
+
+    Of several that is the one that was trained most like the variant: at the same learning rate, say.
+    """
+    own = [d for d in deltas if d.variant == variant and d.reference.steps == variant.steps]
+    for delta in sorted(own, key=lambda delta: unlikeness(delta.reference, variant)):
+        if not _is_by_l1_alone(delta.reference):
             continue
         for each in delta.differences:
             if (each.benchmark, each.images, each.scale, each.measure) == (*column[:2], column.scale, "psnr_y"):
@@ -139,12 +149,15 @@ def verdicts(rows: Rows, deltas: Sequence[Delta]) -> Iterator[str]:
         lines = [family for family in members if is_line(family) and _is_by_l1_alone(family.name_of)]
         if not lines:
             continue
-        line = max(lines, key=lambda family: family.name_of.steps)
-        own = [delta for delta in deltas if delta.reference in line.members]
+        names = ArmNames(members)
+        steps = max(family.name_of.steps for family in lines)
+        longest = [family for family in lines if family.name_of.steps == steps]
         for family in members:
             variant = family.name_of
-            if is_per_scale(family) or variant.steps != line.name_of.steps or not is_as_published(family):
+            if is_per_scale(family) or variant.steps != steps or not is_as_published(family):
                 continue
+            line = min(longest, key=lambda line: unlikeness(line.name_of, family.name_of))
+            own = [delta for delta in deltas if delta.reference in line.members]
             columns = columns_of(scored for _, scored in scored_rows(family))
             found = [text for column in columns if (text := _difference(variant, column, own))]
             if found:
@@ -152,8 +165,8 @@ def verdicts(rows: Rows, deltas: Sequence[Delta]) -> Iterator[str]:
                 compared = f"{len(found)} comparisons" if len(found) > 1 else "1 comparison"
                 smallest, largest = (pick(float(text.split()[0]) for text in found) for pick in (min, max))
                 yield (
-                    f"{model}, {arm_name(family)}, {variant.steps:,} steps: {signed(smallest, 'psnr_y')} to "
-                    f"{signed(largest, 'psnr_y')} dB against {arm_name(line)} of as many steps each, with "
+                    f"{model}, {names(family)}, {variant.steps:,} steps: {signed(smallest, 'psnr_y')} to "
+                    f"{signed(largest, 'psnr_y')} dB against {names(line)} of as many steps each, with "
                     f"{family.params / line.params:.0%} of their parameters; of {compared} "
                     f"{counts[MORE]} above, {counts[LESS]} below, {counts[SAME]} not told apart."
                 )
@@ -211,7 +224,8 @@ def _table_of(model: str, data: str, protocol: str) -> str:
 
 
 def _names(members: Sequence[Family]) -> list[str]:
-    return [arm_name(_whole(lengths)) for lengths in _arms(members)]
+    names = ArmNames(members)
+    return [names(_whole(lengths)) for lengths in _arms(members)]
 
 
 def _arms(members: Sequence[Family]) -> Iterator[list[Family]]:
@@ -230,6 +244,7 @@ def _whole(lengths: Sequence[Family]) -> Family:
 
 
 def _bands(members: Sequence[Family], column: Column) -> Iterator[Band]:
+    names = ArmNames(members)
     for lengths in _arms(members):
         found = [(family, one[1]) for family in lengths if (one := scored_at(family, column)) is not None]
         if len(found) < 2:
@@ -237,7 +252,7 @@ def _bands(members: Sequence[Family], column: Column) -> Iterator[Band]:
         values = [[float(row["psnr_y"]) for row in scored.rows[column].values()] for _, scored in found]
         whole = _whole(lengths)
         yield Band(
-            arm_name(whole),
+            names(whole),
             [family.name_of.steps * len(whole.members) for family, _ in found],
             [min(some) for some in values],
             [statistics.fmean(some) for some in values],
