@@ -14,6 +14,9 @@ def test_one_value_is_a_list_of_one_where_a_list_is_meant() -> None:
         given = ["data.scales=2", "benchmarks=/a/b", "seed=3", "data.scales=[2,3]", "model=edsr", "data.scales=2,3"]
         expected = ["data.scales=[2]", "benchmarks=[/a/b]", "seed=3", "data.scales=[2,3]", "model=edsr"]
         assert with_lists("train", given) == [*expected, "data.scales=2,3"]
+        swept = ["data.scales=2,[2,3]", "data.scales=range(2,4)", "optim.scheduler.halve_at=5,[]", "seed=0,1"]
+        expected = ["data.scales=[2],[2,3]", "data.scales=[2],[3]", "optim.scheduler.halve_at=[5],[]", "seed=0,1"]
+        assert with_lists("train", swept, several=True) == expected
 
 
 @pytest.mark.parametrize(

@@ -225,3 +225,13 @@ def test_a_cell_that_another_sweep_trained_meanwhile_is_scored_as_this_one_asks(
     _, errors = process.communicate(timeout=100)
     assert process.returncode == 0, errors
     assert [row["benchmark"] for row in results(folder)] == ["folder"] * 3 + ["Other"] * 3
+
+
+def test_values_that_make_no_other_training_are_told(tmp_path: Path) -> None:
+    for name in ("A", "B"):
+        photographs(tmp_path / name)
+    done = run(*options(tmp_path, f"benchmarks={tmp_path / 'A'},{tmp_path / 'B'}"), cwd=tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "1 different trainings for 2 cells; values of benchmarks make no other training" in line
+    assert line.endswith("give a list, benchmarks=[…]")

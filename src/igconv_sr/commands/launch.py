@@ -49,10 +49,11 @@ class Launch:
             return  # a flag of Hydra's, which may ask for something else
         with self._explaining(), initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
             parse = OverridesParser.create().parse_overrides
-            legible = readable(given, several="--multirun" in self.overrides)
+            several = "--multirun" in self.overrides
+            legible = readable(given, several)
             parse(legible)  # what cannot be read at all is told first
             refuse_unread(self.command, given)
-            typed = with_lists(self.command, legible)
+            typed = with_lists(self.command, legible, several)
             first = [_first_of_sweep(override) for override in parse(typed)]
             check_own_keys(self.command, compose(self.command, overrides=first))
             flags = [flag for flag in self.overrides if flag not in given]

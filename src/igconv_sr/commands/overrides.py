@@ -49,18 +49,19 @@ def _readable(override: str, several: bool) -> str:
     return f"{name}={quoted(value)}" if isinstance(parsed.value(), int | float) else override
 
 
-def with_lists(command: str, overrides: Sequence[str]) -> list[str]:
+def with_lists(command: str, overrides: Sequence[str], several: bool = False) -> list[str]:
     """Overrides in which a single value stands in a list where a list is meant; Hydra is initialised.
 
     Args:
         command: Name of its configuration.
         overrides: That Hydra can read.
+        several: Whether commas stand between several values, as in a sweep.
     """
     choices = [override for override in overrides if is_choice(override)]
     values = [override for override in overrides if not override.startswith(("-", "+", "~")) and "=" in override]
     known = compose(command, overrides=choices, return_hydra_config=False) if len(values) > len(choices) else None
     lists = _keys_of_lists(command)
-    return [_in_list(override, known, lists) if override in values else override for override in overrides]
+    return [_in_list(override, known, lists, several) if override in values else override for override in overrides]
 
 
 def _keys_of_lists(command: str) -> set[str]:
@@ -71,16 +72,21 @@ def _keys_of_lists(command: str) -> set[str]:
     return {key for key, declared in keys if list in [get_origin(part) for part in (declared, *get_args(declared))]}
 
 
-def _in_list(override: str, known: DictConfig | None, lists: Container[str]) -> str:
+def _in_list(override: str, known: DictConfig | None, lists: Container[str], several: bool) -> str:
     key = key_of(override)
     if known is None or not (
         key in lists or isinstance(OmegaConf.select(known, key, throw_on_missing=False), ListConfig)
     ):
         return override
     parsed = OverridesParser.create().parse_override(override)
-    if parsed.is_sweep_override() or isinstance(parsed.value(), list | dict | None):
-        return override
     name, _, value = override.partition("=")
+    if parsed.is_sweep_override():
+        if not several:
+            return override
+        each = [_in_list(f"{name}={one}", known, lists, several) for one in parsed.sweep_string_iterator()]
+        return f"{name}={','.join(one.partition('=')[2] for one in each)}"
+    if isinstance(parsed.value(), list | dict | None):
+        return override
     return override if value.startswith("${") else f"{name}=[{value}]"
 
 

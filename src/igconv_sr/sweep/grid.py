@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from igconv_sr.commands.config import quoted
 from igconv_sr.commands.launch import Launch
 from igconv_sr.errors import InputError
-from igconv_sr.runs.same_training import cell_hash
+from igconv_sr.runs.same_training import cell_hash, flat, irrelevant
 from igconv_sr.sweep.cell import FILE_NAME, LOCK, Cell, cell_name
 from igconv_sr.sweep.cell_scores import print_results, scored_as
 from igconv_sr.sweep.sweep import is_one_by_one
@@ -42,7 +42,8 @@ def sweep(config: DictConfig, context: HydraContext, launcher: Launcher, grid: G
     cells = {root / cell.hash: (cell, asked) for cell, asked in _cells(config, context, grid)}
     if len(cells) < len(grid[0]):
         raise InputError(
-            f"the grid gives {len(cells)} different trainings for {len(grid[0])} cells; give no value twice"
+            f"the grid gives {len(cells)} different trainings for {len(grid[0])} cells; "
+            + _why_alike(grid[1], next(iter(cells.values()))[1])
         )
     to_run = [folder for folder, (cell, asked) in cells.items() if _is_to_run(folder, cell, asked, retry_failed)]
     _announce(root, list(cells), to_run)
@@ -54,6 +55,14 @@ def sweep(config: DictConfig, context: HydraContext, launcher: Launcher, grid: G
     else:
         print_results(root, list(cells))
     _raise_unfinished(list(cells))
+
+
+def _why_alike(swept: frozenset[str], config: Mapping[str, Any]) -> str:
+    for key in sorted(swept):
+        if rule := irrelevant(key, config):
+            one = f"a list, {key}=[…]" if isinstance(dict(flat(config)).get(key), list) else "one value"
+            return f"values of {key} make no other training ({rule.reason}); give {one}"
+    return "give no value twice"
 
 
 def _launch_all(launcher: Launcher, config: DictConfig, cells: Mapping[Path, Cell]) -> None:
