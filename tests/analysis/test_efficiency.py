@@ -108,6 +108,29 @@ def test_tables_that_do_not_fit_take_one_line(
         read_measured_psnr([results(tmp_path / "a.csv", *rows)], benchmark)
 
 
+@pytest.mark.parametrize(
+    ("others", "psnr", "message"),
+    [
+        ({"fgrep": "True"}, 31, r"m \+ u ×2 differ in fgrep \(False, True\) and would be averaged"),
+        ({"steps": "9"}, 31, r"differ in steps \(5, 9\)"),
+        ({}, 31, "differ in what trained them, as both are of seed 0"),  # the weight of the frequency loss, say
+    ],
+)
+def test_other_trainings_are_not_averaged(tmp_path: Path, others: dict[str, str], psnr: float, message: str) -> None:
+    common = {"model": "m", "upsampler": "u", "benchmark": "Set5", "scale": "2", "protocol": "standard"}
+    first = {**common, "fgrep": "False", "steps": "5", "seed": "0", "psnr_y": "30"}
+    again, second = {**first, "psnr_y": "30.00001"}, {**first, "seed": "1", "psnr_y": "32"}
+
+    def read(*rows: dict[str, str]) -> float:
+        lines = [",".join(first), *(",".join(row.values()) for row in rows)]
+        (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+        return read_measured_psnr([tmp_path / "a.csv"], None).values["m", "u", 2]
+
+    assert read(first, again, second) == 31, "what was evaluated twice counts once"
+    with pytest.raises(InputError, match=message):
+        read(first, second, {**first, **others, "psnr_y": str(psnr)})
+
+
 def test_the_command_writes_table_and_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = results(tmp_path / "a.csv", "edsr_small,igconv,Set5,2,30,standard")
     size = ["--scales", "2,3", "--height", "24", "--width", "50", "--seconds", "0", "--device", "cpu"]

@@ -6,10 +6,17 @@ from statistics import mean
 from typing import NamedTuple
 
 from igconv_sr.errors import InputError, did_you_mean
+from igconv_sr.runs.files import Row
 from igconv_sr.runs.results import read_results
 
 ModelKey = tuple[str, str, int]
 """Model, upsampler, scale."""
+
+_ALIKE = ("fgrep", "params", "train_data", "steps", "weights_of", "images")
+"""Columns, as far as a table has them, in which runs of a mean are alike: they differ in the seed alone."""
+
+_SAME_DB = 1e-3
+"""Two evaluations of one model differ less."""
 
 _COLUMNS = ("model", "upsampler", "benchmark", "scale", "psnr_y", "protocol")
 
@@ -19,7 +26,7 @@ class MeasuredPsnr(NamedTuple):
 
     Attributes:
         benchmark: Where it was measured.
-        values: Per model, upsampler and scale, the mean over the runs.
+        values: Per model, upsampler and scale, the mean over the seeds.
     """
 
     benchmark: str
@@ -34,7 +41,8 @@ def read_measured_psnr(paths: Sequence[Path], benchmark: str | None) -> Measured
         benchmark: Which one; None for the first.
 
     Raises:
-        InputError: If a table is missing or damaged, holds several protocols, or no row of the benchmark.
+        InputError: If a table is missing or damaged, holds several protocols or no row of the benchmark, or two rows
+            of a model, upsampler and scale differ in more than the seed.
     """
     rows = [row for path in paths for _, row in read_results(path, _COLUMNS)]
     rows = [row for row in rows if row["psnr_y"]]
@@ -48,8 +56,23 @@ def read_measured_psnr(paths: Sequence[Path], benchmark: str | None) -> Measured
     protocols = {row["protocol"] for row in rows}
     if len(protocols) > 1:
         raise InputError(f"--results: rows of different protocols ({', '.join(sorted(protocols))}) cannot be compared")
-    values: dict[ModelKey, list[float]] = {}
+    groups: dict[ModelKey, list[Row]] = {}
     for row in rows:
         if (scale := float(row["scale"])).is_integer():
-            values.setdefault((row["model"], row["upsampler"], int(scale)), []).append(float(row["psnr_y"]))
-    return MeasuredPsnr(chosen, {key: mean(found) for key, found in values.items()})
+            groups.setdefault((row["model"], row["upsampler"], int(scale)), []).append(row)
+    return MeasuredPsnr(chosen, {key: _mean_over_seeds(key, members) for key, members in groups.items()})
+
+
+def _mean_over_seeds(key: ModelKey, rows: Sequence[Row]) -> float:
+    model, upsampler, scale = key
+    start = f"--results: rows of {model} + {upsampler} ×{scale} differ in"
+    end = "and would be averaged; give the runs of one training, which may have several seeds"
+    for name in _ALIKE:
+        if len(found := sorted({row.get(name, "") for row in rows})) > 1:
+            raise InputError(f"{start} {name} ({', '.join(value or 'empty' for value in found)}) {end}")
+    by_seed: dict[str, float] = {}
+    for number, row in enumerate(rows):
+        seed, value = row.get("seed", f"row {number}"), float(row["psnr_y"])
+        if abs(by_seed.setdefault(seed, value) - value) > _SAME_DB:
+            raise InputError(f"{start} what trained them, as both are of seed {seed or 'none'}, {end}")
+    return mean(by_seed.values())
