@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from igconv_sr.evaluation.printed_tables import print_table
+from igconv_sr.inference.settings import marks_of
 from igconv_sr.runs.files import read_yaml
 from igconv_sr.runs.results import FILE_NAME, read_results
 from igconv_sr.sweep.cell import Cell
@@ -25,14 +26,17 @@ def _scoring(config: Mapping[str, Any]) -> tuple[list[Any], list[Any], int | Non
 
 
 def cell_psnr(folder: Path) -> Mapping[tuple[str, str], float]:
-    """PSNR on luma in dB by benchmark and scale; empty where there are no results yet.
+    """PSNR on luma in dB by benchmark, with what marks its protocol, and scale; empty where there are no results yet.
 
     Raises:
         InputError: If they are damaged.
     """
     if not (folder / FILE_NAME).is_file():
         return {}
-    return {(row["benchmark"], row["scale"]): float(row["psnr_y"]) for _, row in read_results(folder)}
+    return {
+        (row["benchmark"] + marks_of(row["protocol"]), row["scale"]): float(row["psnr_y"])
+        for _, row in read_results(folder)
+    }
 
 
 def summary(folder: Path) -> str:
