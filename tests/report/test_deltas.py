@@ -35,3 +35,17 @@ def test_a_model_of_unknown_configuration_is_not_said_to_lack_a_partner(tmp_path
     (left_out,) = (section.items for section in report.sections if section.anchor == "left-out")
     (reason,) = (line for line in left_out if "compared with no SPConv model" in line)
     assert reason.endswith("by standard: its configuration is not known.")
+
+
+def test_a_scale_without_a_model_of_as_many_steps_is_compared_with_another(tmp_path: Path) -> None:
+    """As while a sweep runs: of ×3 only the shorter training is there."""
+    images = {"a": (30.0, 0.9), "b": (31.0, 0.9)}
+    write_run(tmp_path / "ig", {("Set5", 2): images, ("Set5", 3): images}, config(IGCONV, [2, 3]))
+    for scale, steps in ((2, 5), (2, 3), (3, 3)):
+        settings = config(SPCONV, [scale]) | {"trainer": {"max_steps": steps}}
+        known = {"upsampler": "spconv", "steps": steps, "params": 400}
+        write_run(tmp_path / f"sp{scale}-{steps}", {("Set5", scale): images}, settings, **known)
+    report = Builder(read_runs([tmp_path]), crops=0).build()
+    (section,) = (section for section in report.sections if section.anchor == "differences")
+    compared = [(table.title[:2], table.note.split(";")[0]) for table in section.tables]
+    assert compared == [("×2", "The spconv model: 5 steps"), ("×3", "The spconv model: 3 steps")]

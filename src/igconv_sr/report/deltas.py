@@ -96,8 +96,11 @@ def _references(variant: Variant, rows: Rows) -> Iterator[tuple[Variant, Benchma
         for other in rows
         if is_reference(other) and other.encoder == variant.encoder and other.train_data == variant.train_data
     ]
-    # At the paper's accounting: one model gets the steps of one of the three.
-    for other in [other for other in others if other.steps == variant.steps] or others:
+    # At the paper's accounting: one model gets the steps of one of the three. While a sweep runs, some scales lack it.
+    equal = {other.scales for other in others if other.steps == variant.steps}
+    for other in others:
+        if other.scales in equal and other.steps != variant.steps:
+            continue
         shared = rows[other].rows.keys() & rows[variant].rows.keys()
         for column in sorted(shared, key=lambda column: column.order):
             if column.scale == other.scales[0]:
