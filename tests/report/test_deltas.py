@@ -4,7 +4,7 @@ from pathlib import Path
 
 from igconv_sr.report.found_runs import read_runs
 from igconv_sr.report.sections import Builder
-from report_runs import IGCONV, SPCONV, config, write_run
+from report_runs import IGCONV, SPCONV, config, edit_rows, write_run
 
 
 def write_runs(folder: Path) -> None:
@@ -49,3 +49,13 @@ def test_a_scale_without_a_model_of_as_many_steps_is_compared_with_another(tmp_p
     (section,) = (section for section in report.sections if section.anchor == "differences")
     compared = [(table.title[:2], table.note.split(";")[0]) for table in section.tables]
     assert compared == [("×2", "The spconv model: 5 steps"), ("×3", "The spconv model: 3 steps")]
+
+
+def test_a_protocol_without_luma_is_compared_by_colour(tmp_path: Path) -> None:
+    write_runs(tmp_path)
+    edit_rows(tmp_path, lambda row: row.update(protocol="rgb", psnr_y="", ssim_y=""))
+    report = Builder(read_runs([tmp_path]), crops=0).build()
+    (section,) = (section for section in report.sections if section.anchor == "differences")
+    (table,) = section.tables
+    assert [heading.name for heading in table.headings[1:2]] == ["PSNR RGB"]
+    assert [row[1].text for row in table.rows] == ["+1.05"]

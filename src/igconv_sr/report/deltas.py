@@ -15,7 +15,7 @@ from igconv_sr.report.variants import PER_SCALE, Labels, Variant
 from igconv_sr.runs.files import Row
 from igconv_sr.runs.results import MEASURES, MORE_MEASURES, PER_IMAGE
 
-_SHOWN = ("psnr_y", "ssim_y")
+_LUMA, _COLOUR = ("psnr_y", "ssim_y"), ("psnr_rgb", "ssim_rgb")
 
 
 class Delta(NamedTuple):
@@ -130,12 +130,14 @@ def _mean(scored: Scored, seeds: Sequence[str], place: BenchmarkAtScale, protoco
         if any(key not in table for table in tables):
             raise InputError(f"{key[2]} was not scored with every seed, as {scored.sources[0].folder} and others say")
         members = [table[key] for table in tables]
-        found[key] = dict(members[0]) | {measure: _mean_of(members, measure) for measure in (*MEASURES, *MORE_MEASURES)}
+        shown = _LUMA if all(row.get(_LUMA[0]) for row in members) else _COLOUR
+        none = dict.fromkeys((*MEASURES, *MORE_MEASURES), "")
+        found[key] = dict(members[0]) | none | {measure: _mean_of(members, measure) for measure in shown}
     return RunTable(scored.sources[0].folder / PER_IMAGE, protocol, found)
 
 
 def _mean_of(rows: Sequence[Row], measure: str) -> str:
     values = [row.get(measure, "") for row in rows]
-    if measure not in _SHOWN or not all(values):
+    if not all(values):
         return ""
     return repr(math.fsum(map(float, values)) / len(values))
