@@ -100,6 +100,10 @@ def one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         ),
         (["evaluate", "model=bicubic"], ["no benchmark"]),
         (["evaluate", "benchmarks=[.]"], ["nothing to evaluate"]),
+        (
+            ["evaluate", "model=bicubic", "ckpt_path=photo-small", "benchmarks=[.]"],
+            ["model=bicubic: photo-small is of edsr_small; leave out one of the two"],
+        ),
         (["evaluate", "model=bicubic", "weights_of=raw"], ["weights_of=raw", "give ckpt_path"]),
         (
             ["evaluate", "model=bicubic", "benchmarks=[.]", "trainer.precision=bf16-mixed"],

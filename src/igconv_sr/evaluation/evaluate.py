@@ -126,10 +126,12 @@ def _model(config: DictConfig, asked: Asked, inference: Inference) -> tuple[list
 
 def _loaded(config: DictConfig) -> tuple[SuperResolver, ModelCard | None]:
     if config.ckpt_path is not None:
-        if "model" in config:
-            # Naming a class is trusting it; the checkpoint alone may not choose what is imported.
-            get_class(config.model._target_)
+        # Naming a class is trusting it; the checkpoint alone may not choose what is imported.
+        named = get_class(config.model._target_) if "model" in config else None
         net, card, remark = load_with_remark(config.ckpt_path, weights_of=config.weights_of)
+        if named is not None and not isinstance(net.encoder, named):
+            choice = HydraConfig.get().runtime.choices["model"]
+            raise InputError(f"model={choice}: {config.ckpt_path} is of {card.model}; leave out one of the two")
         if remark:
             say(f"{config.ckpt_path} holds {remark}")
         return net, card
