@@ -313,3 +313,11 @@ def test_provenance_of_every_evaluation(sweep: Path) -> None:
             "date": "2026-02-03",
         }.items()
     )
+
+
+def test_a_number_typed_in_another_way_is_the_same(tmp_path: Path) -> None:
+    for seed, weight in enumerate((0, 0.0)):
+        settings = config(IGCONV, [2], seed) | {"loss": {"l1": 1.0, "frequency": weight}}
+        write_run(tmp_path / str(seed), random_scores(seed, (2,)), settings)
+    (table,) = tables(build(tmp_path), "measured")
+    assert [row[-1].text for row in table.rows] == ["2"]

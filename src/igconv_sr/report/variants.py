@@ -150,10 +150,17 @@ def flat_settings(config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     # Where a published data set lies does not matter; its name is known.
     published = str(config.get("data", {}).get("_target_", "")).endswith(".PublishedData")
     return tuple(
-        (key, value if isinstance(value, str) else json.dumps(value))
+        (key, value if isinstance(value, str) else json.dumps(_plain(value)))
         for key, value in matter
         if not _IN_COLUMNS.fullmatch(key) and not (published and key == "data.root")
     )
+
+
+def _plain(value: Any) -> Any:
+    """The same number in one form, however it was typed: 0.0 is 0."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Labels:
