@@ -321,3 +321,15 @@ def test_a_number_typed_in_another_way_is_the_same(tmp_path: Path) -> None:
         write_run(tmp_path / str(seed), random_scores(seed, (2,)), settings)
     (table,) = tables(build(tmp_path), "measured")
     assert [row[-1].text for row in table.rows] == ["2"]
+
+
+def test_other_images_of_the_same_name_and_number_share_no_mean(tmp_path: Path) -> None:
+    """As of a folder to which pictures were added between two trainings."""
+    for seed, images in enumerate(("ab", "ab", "ac")):
+        scores = {("folder (pil)", 2): {image: (30.0 + 3 * (image == "c"), 0.9) for image in images}}
+        write_run(tmp_path / str(seed), scores, config(IGCONV, [2], seed))
+    (table,) = tables(build(tmp_path), "measured")
+    (before,) = column(table, "PSNR Y", "folder (pil), 2 images").values()
+    (later,) = column(table, "PSNR Y", "folder #2 (pil), 2 images").values()
+    assert (before.text, before.note) == ("30.00", "± 0.00, 2 of 3 seeds")
+    assert (later.text, later.note) == ("31.50", "1 of 3 seeds")

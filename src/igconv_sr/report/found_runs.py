@@ -3,11 +3,12 @@
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from igconv_sr.compare.differences import ImageKey
+from igconv_sr.data.batches.named_degradation import kind_of
 from igconv_sr.errors import InputError
 from igconv_sr.runs.files import Line, Row, read_csv
 from igconv_sr.runs.results import FILE_NAME, PER_IMAGE, WEIGHTS_OF, read_results, read_results_per_image
@@ -102,6 +103,7 @@ def read_runs(folders: Sequence[Path]) -> Runs:
             runs.measured += _read_results(folder, trainings, runs.skipped)
         if EFFICIENCY in files:
             runs.efficiency += [line.row for line in _read_efficiency(folder / EFFICIENCY)]
+    runs.measured = list(_told_apart(runs.measured))
     runs.trainings = sorted(trainings.values(), key=lambda training: str(training.folder))
     return runs
 
@@ -142,6 +144,43 @@ def _read_results(folder: Path, trainings: dict[Path, Training], skipped: list[s
 def _source_of(row: Row) -> tuple[str, ...]:
     """What was evaluated; tables from before it was noted do not say which weights."""
     return tuple(row.get(name, "") for name in _SOURCE)
+
+
+def _told_apart(measured: Sequence[Measured]) -> Iterator[Measured]:
+    """Benchmarks of the same name that hold other images get a number, so that no table or mean mixes them.
+
+    A folder that has grown between two trainings has other validation images. Where there are means alone, or rows of
+    some of the images, nothing is known.
+    """
+    versions: dict[str, list[dict[float, set[str]]]] = {}
+    for each in measured:
+        images: dict[str, dict[float, set[str]]] = {}
+        for benchmark, scale, image in each.images:
+            images.setdefault(benchmark, {}).setdefault(scale, set()).add(image)
+        names = {
+            name: _numbered(name, versions.setdefault(name, []), own)
+            for name, own in images.items()
+            if all(str(len(some)) == each.means.get((name, scale), {}).get("images") for scale, some in own.items())
+        }
+        yield replace(
+            each,
+            means={(names.get(name, name), scale): row for (name, scale), row in each.means.items()},
+            images={(names.get(name, name), scale, image): row for (name, scale, image), row in each.images.items()},
+        )
+
+
+def _numbered(name: str, versions: list[dict[float, set[str]]], own: dict[float, set[str]]) -> str:
+    fitting = (
+        number
+        for number, known in enumerate(versions)
+        if all(known.get(scale, images) == images for scale, images in own.items())
+    )
+    number = next(fitting, len(versions))
+    if number == len(versions):
+        versions.append({})
+    versions[number] |= own
+    kind = kind_of(name)
+    return f"{name.removesuffix(kind)} #{number + 1}{kind}" if number else name
 
 
 def _training_of(folder: Path, source: Row, trainings: dict[Path, Training]) -> Training | None:
