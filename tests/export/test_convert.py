@@ -201,7 +201,9 @@ def test_what_the_weights_do_not_show_can_be_given(
 ) -> None:
     weights = official.to_official(small_net.state_dict(), "edsr")
     torch.save(weights, tmp_path / "net.pth")
-    printed = convert("net.pth", "a.safetensors", "--max-scale", 8, "--assume", "res_scale=1e-1", "--assume", "fgrep=no")
+    printed = convert(
+        "net.pth", "a.safetensors", "--max-scale", 8, "--assume", "res_scale=1e-1", "--assume", "fgrep=no"
+    )
     assert "EDSR (num_feat=8, num_block=1) with IGConv+ (kernel_size=3, hidden_dim=16, num_layers=1, " in printed
     assert "assumed: res_scale=0.1, fgrep=False, max_scale=8" in printed
     net, card = load_with_card("a.safetensors")
