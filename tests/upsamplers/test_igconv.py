@@ -211,7 +211,21 @@ def test_igsample_starts_as_bilinear_interpolation(scale: int) -> None:
     for parameter in net.hypernet.parameters():
         nn.init.zeros_(parameter)
     bilinear = F.interpolate(lr, scale_factor=scale, mode="bilinear", align_corners=False)
-    torch.testing.assert_close(net(features, scale, lr), bilinear, rtol=0, atol=1e-3)
+    torch.testing.assert_close(net(features, scale, lr), bilinear, rtol=0, atol=0.02)
+
+
+def test_igsample_starts_with_the_deviations_of_the_released_code() -> None:
+    """With less, the gradients of the last layer would start near the ε of Adam."""
+    torch.manual_seed(0)
+    net = IGConv(64, (2, 3, 4), igsample=True).sample_hypernet
+    assert net is not None
+    *layers, last = [value for name, value in net.named_parameters() if name.startswith("mlp.")]
+    expected = {net.frequency: 0.02, net.amplitude: 0.02, last[0]: 0.01, **dict.fromkeys(layers, 0.01)}
+    for values, deviation in expected.items():
+        assert values.std().item() == pytest.approx(deviation, rel=0.15)
+    assert not last[1].any()
+    for values in net.phase.parameters():  # uniform from -1 to 1, as PyTorch starts a layer of one input
+        assert values.std().item() == pytest.approx(1 / math.sqrt(3), rel=0.15)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 8])

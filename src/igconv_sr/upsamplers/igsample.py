@@ -53,15 +53,12 @@ def _centres(count: int, half: float, like: Tensor) -> Tensor:
 def sampling_hypernetwork(positions: int, hidden_dim: int, num_layers: int, max_scale: float) -> HyperNetwork:
     """The hyper-network of IGSample's kernel: one group for the offsets, one for their scope.
 
-    Starts near plain bilinear interpolation: truncated normal weights of σ 0.01, no bias, the offsets equal for
-    all three colours and every scope at one half.
+    Starts near plain bilinear interpolation: the layers truncated normal of σ 0.01, biases too, the offsets equal for
+    all three colours and every scope at one half. Latents and phase start as in any hyper-network.
     """
     net = HyperNetwork(positions, MAPS_PER_SUBPIXEL, hidden_dim, num_layers, max_scale, groups=2, out_bias=False)
-    for name, parameter in net.named_parameters():
-        if name.endswith("bias"):
-            nn.init.zeros_(parameter)
-        else:
-            nn.init.trunc_normal_(parameter, std=_INITIAL_STD)
+    for parameter in net.mlp.parameters():
+        nn.init.trunc_normal_(parameter, std=_INITIAL_STD)
     last = net.mlp[-1]
     assert isinstance(last, GroupedLinear)
     with torch.no_grad():
