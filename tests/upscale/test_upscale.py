@@ -2,12 +2,14 @@
 
 import io
 import os
+import signal
 import struct
 import subprocess
 import sys
 import time
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -520,17 +522,28 @@ def test_being_ended_leaves_whole_pictures_only(tmp_path: Path) -> None:
     assert (process.returncode, list((tmp_path / "out").iterdir())) == (143, [])
 
 
-def test_being_ended_while_waiting_for_standard_input_ends_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "status", "told"), [(signal.SIGTERM, 143, ""), (signal.SIGINT, 130, "igconv-sr: interrupted\n")]
+)
+def test_being_ended_while_waiting_for_standard_input_ends_it(
+    tmp_path: Path, number: signal.Signals, status: int, told: str
+) -> None:
     command = [sys.executable, "-m", "igconv_sr", "upscale", "-", "-o", "a.png", "--device", "cpu"]
-    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout
+    not_ignored = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # as in the background of a shell
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=tmp_path, text=True, preexec_fn=not_ignored, stdin=pipe, stdout=pipe, stderr=pipe
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
         process.stdout.readline()  # it names the model once it is ready
         time.sleep(0.5)
-        process.terminate()
+        process.send_signal(number)
         try:
-            assert process.wait(30) == 143
+            assert process.wait(30) == status
         finally:
             process.kill()
+        assert process.stderr.read() == told
 
 
 def test_what_is_no_file_is_told_and_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

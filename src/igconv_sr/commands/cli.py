@@ -79,7 +79,7 @@ USAGE = "\n".join(
 
 
 def main() -> None:
-    """Runs the command named on the command line; exits with 1 on a user's error, with 2 on a wrong command."""
+    """Runs the command named on the command line; exits with 1 on a user's error, 2 on a wrong one, 130 on Ctrl-C."""
     arguments = at_home(sys.argv[1:])
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         # A name or a sign that the terminal's encoding lacks is no reason to fail; standard error does so by itself.
@@ -94,6 +94,13 @@ def main() -> None:
     if name not in COMMANDS:
         near = did_you_mean(name, COMMANDS)
         exit_with(f"there is no command {name!r}{near}; the commands are {', '.join(COMMANDS)}", status=2)
+    try:
+        _hand_over(name, overrides)
+    except KeyboardInterrupt:
+        exit_with("interrupted", status=130)
+
+
+def _hand_over(name: str, overrides: list[str]) -> None:
     command = COMMANDS[name]
     if name == "sweep" and overrides[:1] == ["status"]:
         _run_with_flags("sweep.status", overrides[1:])
