@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 
 from command_line import TINY, photographs, run, start, succeed, wait_for
 from igconv_sr.training.optim import learning_rate_schedule
+from igconv_sr.training.process import TrainingProcess
 
 FILES = ("results.csv", "results_per_image.csv", "model.safetensors", "side_by_side.png", "cost.json")
 
@@ -86,6 +88,24 @@ def test_asked_to_finish_it_writes_its_files(tmp_path: Path) -> None:
     assert f"Finishes at step {steps} of 100000, as asked" in output
     assert {row["steps"] for row in rows(tmp_path / "run")} == {str(steps)}
     assert all((tmp_path / "run" / name).is_file() for name in FILES)
+
+
+def test_its_workers_outlive_the_request_where_it_reaches_them_too(tmp_path: Path) -> None:
+    """As a stage or a cell sends it to all processes; those of a continued training start before it takes signals."""
+    photographs(tmp_path / "pictures")
+    _, *first = options(tmp_path, "trainer.max_steps=2", "data.num_workers=1")
+    succeed("train", *first, cwd=tmp_path)
+    logged = tmp_path / "run" / "metrics" / "version_1" / "metrics.csv"
+    asked: list[signal.Signals] = []
+
+    def ask() -> None:
+        if logged.exists() and not asked:
+            asked.append(signal.SIGUSR1)
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    with TrainingProcess([*first, "trainer.max_steps=100000", "ckpt_path=last"], tmp_path / "log") as training:
+        assert training.wait(ask) == 0, training.last_words()
+    assert {row["steps"] for row in rows(tmp_path / "run")} == {str(checkpoint(tmp_path)["global_step"])}
 
 
 def test_a_stopped_training_writes_the_results_of_its_step(tmp_path: Path) -> None:

@@ -260,9 +260,9 @@ def _check_patch(size: int, scales: Sequence[float]) -> None:
 
 
 def ignore_signals(worker_id: int) -> None:  # noqa: ARG001 (torch's hook)
-    """Leaves Ctrl-C and SIGTERM to the main process, which finishes its step and stops its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """Leaves Ctrl-C, SIGTERM and SIGUSR1 to the main process, which finishes its step and stops its workers."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _paths(files: Sequence[Path | RemoteFile]) -> list[Path]:
