@@ -128,7 +128,3 @@ class SuperResolution(LightningModule):
             # What Lightning takes up again, if one is due, is a validation that ended within its first image.
             validation["current"].update(dict.fromkeys(validation["current"], 0))
             validation["total"].update(ready=1, started=1, processed=0, completed=0)
-
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's hook)
-        """Has what is logged go by the step, whether Lightning has counted a validation in between or not."""
-        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.global_step

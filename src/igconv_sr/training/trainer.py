@@ -15,6 +15,7 @@ from igconv_sr.training.acceleration import accelerate
 from igconv_sr.training.callbacks import (
     LAST,
     GracefulStop,
+    LoggedSteps,
     StepSeed,
     TrainingCost,
     TrainingSettings,
@@ -55,6 +56,7 @@ def make_trainer(
     # before what saves its last step.
     callbacks = [
         *first,
+        LoggedSteps(),
         ValidationScores(),
         *_chosen(config),
         TrainingCost(),

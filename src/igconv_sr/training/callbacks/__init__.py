@@ -4,6 +4,7 @@ from igconv_sr.training.callbacks.average import MovingAverage, moving_average
 from igconv_sr.training.callbacks.checkpoints import LAST, WholeCheckpoints, checkpoints
 from igconv_sr.training.callbacks.cost import TrainingCost
 from igconv_sr.training.callbacks.image_panels import ImagePanels
+from igconv_sr.training.callbacks.logged_steps import LoggedSteps
 from igconv_sr.training.callbacks.progress_bar import StepProgress
 from igconv_sr.training.callbacks.scale_steps import ScaleSteps
 from igconv_sr.training.callbacks.step_file import StepFile
@@ -18,6 +19,7 @@ __all__ = [
     "SETTINGS_KEY",
     "GracefulStop",
     "ImagePanels",
+    "LoggedSteps",
     "MovingAverage",
     "ScaleSteps",
     "StepFile",
