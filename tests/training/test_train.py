@@ -164,3 +164,10 @@ def test_callbacks_of_the_suite_are_left_out_and_set_by_their_names(tmp_path: Pa
 def test_an_average_without_its_callback_is_refused(tmp_path: Path) -> None:
     done = run("train", *TINY, "~callbacks.ema", "optim.ema_decay=0.9", cwd=tmp_path)
     assert done.stderr.endswith("optim.ema_decay=0.9 has no effect without callbacks.ema; null: no average\n")
+
+
+def test_three_steps_try_a_recipe_whose_warm_up_is_longer(tmp_path: Path) -> None:
+    photographs(tmp_path / "pictures")
+    where = (f"data.root={tmp_path / 'pictures'}", f"paths.output_dir={tmp_path / 'run'}", "debug=fast")
+    succeed("train", "model=edsr", "recipe=paper", "published.warmup_steps=10", *TINY, *where, cwd=tmp_path)
+    assert (tmp_path / "run" / "results.csv").exists()
