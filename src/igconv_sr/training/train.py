@@ -55,6 +55,10 @@ _OWN_SETTINGS = {
     "logger": "choose one by logger=wandb or logger=[wandb,tensorboard]",
     "default_root_dir": "the folder is paths.output_dir",
     "accumulate_grad_batches": "it follows from data.global_batch_size and data.max_batch_per_device",
+    "use_distributed_sampler": "devices share the rows of each batch",
+    "reload_dataloaders_every_n_epochs": "its data never end",
+    "enable_model_summary": "the line that begins with Model: takes its place",
+    "plugins": "how it writes checkpoints is one of them",
 }
 """Keys of Lightning's trainer that are settled elsewhere, and where."""
 
