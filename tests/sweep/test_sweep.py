@@ -197,6 +197,17 @@ def test_cells_of_a_cluster_run_at_the_same_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_job_of_one_task_starts_the_ranks_of_its_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Slurm describes the jobs that hydra/launcher=submitit_slurm asks it for."""
+    slurm = {"NTASKS": 1, "NTASKS_PER_NODE": 1, "NNODES": 1, "PROCID": 0, "LOCALID": 0, "NODEID": 0, "JOB_ID": 7}
+    for name, value in (slurm | {"JOB_NAME": "train", "NODELIST": "localhost"}).items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    succeed(*options(tmp_path), "trainer=ddp", "trainer.devices=2", cwd=tmp_path, limit=200)
+    (log,) = (tmp_path / "outputs").rglob("train.log")
+    assert "on 2 × CPU" in log.read_text()
+
+
+@pytest.mark.slow
 def test_a_further_benchmark_is_scored_without_training_again(tmp_path: Path) -> None:
     photographs(tmp_path / "Other" / "HR", count=2)
     succeed(*options(tmp_path), cwd=tmp_path)

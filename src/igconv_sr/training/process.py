@@ -51,7 +51,7 @@ class TrainingProcess:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=None if log is None else subprocess.STDOUT,
-            env={key: value for key, value in os.environ.items() if key != RUN_VARIABLE},
+            env=_environment(),
             close_fds=False,  # what is not a lock does not outlive an exec anyway
             process_group=0,
         )
@@ -98,6 +98,14 @@ class TrainingProcess:
             self.received = number
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, number)
+
+
+def _environment() -> dict[str, str]:
+    own = {key: value for key, value in os.environ.items() if key != RUN_VARIABLE}
+    if own.get("SLURM_NTASKS") == "1":
+        # Slurm has started no other rank: in a job of this name Lightning starts them itself, as on any machine.
+        own["SLURM_JOB_NAME"] = "interactive"
+    return own
 
 
 @contextlib.contextmanager
