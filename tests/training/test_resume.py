@@ -213,6 +213,15 @@ def test_a_finished_training_is_not_overwritten(tmp_path: Path) -> None:
     assert checkpoint(tmp_path, "run")["global_step"] == 3
 
 
+def test_a_job_that_slurm_queues_again_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photographs(tmp_path / "pictures")
+    succeed(*options(tmp_path, "run", "trainer.max_steps=3"), cwd=tmp_path)
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    assert "at step 3" in succeed(*options(tmp_path, "run", "trainer.max_steps=6"), cwd=tmp_path)
+    assert checkpoint(tmp_path, "run")["global_step"] == 6
+    assert "Continues" not in succeed(*options(tmp_path, "new", "trainer.max_steps=1"), cwd=tmp_path)
+
+
 def test_killed_after_the_last_step_it_still_writes_its_results(tmp_path: Path) -> None:
     photographs(tmp_path / "pictures")
     once = options(tmp_path, "run", "trainer.max_steps=3")

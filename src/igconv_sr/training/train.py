@@ -1,6 +1,7 @@
 """``igconv-sr train``: trains one network for all scales, then shows what it is worth."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -67,6 +68,7 @@ _OWN_SETTINGS = {
 def main(config: DictConfig) -> None:
     """Trains by a composed configuration."""
     with Launch.current.job():
+        _take_up(config)
         _check(config)
         if config.stages is None:
             train(config)
@@ -163,6 +165,20 @@ def _benchmarks(config: DictConfig, data: MixedScaleData, scales: Sequence[float
     return benchmarks
 
 
+def _take_up(config: DictConfig) -> None:
+    """Has a job that Slurm has queued again, with the options of its start, go on with its training."""
+    is_requeued = os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
+    if is_requeued and config.ckpt_path is None and any(path.is_file() for path in _last_checkpoints(config)):
+        config.ckpt_path = LAST
+
+
+def _last_checkpoints(config: DictConfig) -> list[Path]:
+    """Where the checkpoints to continue from lie once there are any: one, or that of each stage."""
+    folder = Path(config.paths.output_dir)
+    runs = [folder / str(name) for name in config.stages] if isinstance(config.stages, DictConfig) else [folder]
+    return [run / "checkpoints" / f"{LAST}.ckpt" for run in runs]
+
+
 def _check(config: DictConfig) -> None:
     if own := sorted(config.trainer.keys() & _OWN_SETTINGS.keys()):
         raise InputError(f"trainer.{own[0]} is none of the keys of a training; {_OWN_SETTINGS[own[0]]}")
@@ -186,9 +202,7 @@ def _check(config: DictConfig) -> None:
         raise InputError(f"ckpt_path={config.ckpt_path} does not exist; ckpt_path=last continues the newest run")
     if config.ckpt_path not in (None, LAST) and config.stages is not None:
         raise InputError("ckpt_path: a training in stages continues with ckpt_path=last; weights= starts one anew")
-    folder = Path(config.paths.output_dir)
-    runs = [folder / str(name) for name in config.stages] if isinstance(config.stages, DictConfig) else [folder]
-    last = [run / "checkpoints" / f"{LAST}.ckpt" for run in runs]
+    last = _last_checkpoints(config)
     is_begun = any(path.is_file() for path in last)
     if config.ckpt_path == LAST and not is_begun:
         raise InputError(f"ckpt_path=last: there is no {last[0]} to continue; leave ckpt_path out to start anew")
