@@ -118,8 +118,9 @@ class Comparison:
 WHOLE, LESS_PARTS = tuple(ARMS)[:5], tuple(ARMS)[5:]
 EDSR = Comparison("mini_table2", 16_000, WHOLE)
 EDSR_PARTS = Comparison("mini_table2", 8000, (LINE, PLUS, *LESS_PARTS), "parts")
-SMFANET = Comparison("mini_table2_smfanet", 8000, WHOLE)
-TABLES = [EDSR, EDSR_PARTS, SMFANET]
+SMFANET = Comparison("mini_table2_smfanet", 16_000, WHOLE)
+SMFANET_PARTS = Comparison("mini_table2_smfanet", 8000, (LINE, PLUS, *LESS_PARTS), "parts")
+TABLES = [EDSR, EDSR_PARTS, SMFANET, SMFANET_PARTS]
 of_every_arm = pytest.mark.parametrize(
     ("mini", "arm"),
     [(mini, arm) for mini in TABLES for arm in mini.arms],
@@ -186,10 +187,8 @@ def test_the_verdict_on_smfanet_follows_from_the_rows() -> None:
     stated(SMFANET, 0, SMFANET.gains(PLUS, LINE))
     stated(SMFANET, 1, SMFANET.gains(with_frequency, LINE), SMFANET.gains(PLUS, with_frequency))
     stated(SMFANET, 2, SMFANET.gains("IGConv", LINE), SMFANET.gains("SPConv, a head per scale", LINE))
-    whole = SMFANET.cells["igconv_plus", 4000]["0"]
-    for part in ("frequency", "igsample", "fgrep"):
-        less = SMFANET.cells[f"igconv_plus_without_{part}", 4000]["0"]
-        stated(SMFANET, 3, [whole[place] - less[place] for place in PLACES])
+    parts = ("the frequency loss", "IGSample", "FGRep")
+    stated(SMFANET, 3, *(SMFANET_PARTS.gains(PLUS, f"{PLUS} without {part}") for part in parts))
     assert (
         f"{SMFANET.params('igconv_plus') / sum(SMFANET.params(f'spconv_x{scale}') for scale in '234'):.0%}".replace(
             "%", " %"
@@ -198,16 +197,30 @@ def test_the_verdict_on_smfanet_follows_from_the_rows() -> None:
     )
 
 
-def of_first_seed(arm: str, other: str, steps: int) -> list[float]:
-    """What one arm of SMFANet has more than another."""
-    first = [[SMFANET.psnr(one, steps, place)["0"] for place in PLACES] for one in (arm, other)]
-    return [a - b for a, b in zip(*first, strict=True)]
+def test_igconv_plus_fails_on_smfanet_without_the_frequency_loss() -> None:
+    final = {seed: rows["Set5", "2"] for seed, rows in SMFANET.cells["igconv_plus_without_frequency", 8000].items()}
+    below = [f"{final[seed]:.2f}" for seed in sorted(final) if f"{final[seed]:.2f}" < SMFANET.table["bicubic"][:5]]
+    assert (len(final), len(below)) == (3, 2)
+    assert f"two are still below bicubic on Set5 at ×2 in the end ({' and '.join(below)} dB)" in SMFANET.text
+    early = set()
+    for path in (EXPERIMENTS / SMFANET.name).glob("cells/*/metrics/version_0/metrics.csv"):
+        overrides = json.loads((path.parents[2] / "cell.json").read_text())["overrides"]
+        if {"variant=igconv_plus_without_frequency", "budget.steps=8000"} <= set(overrides):
+            with path.open() as file:
+                found = {
+                    row["step"]: row["valid/psnr_y_mean"] for row in csv.DictReader(file) if row["valid/psnr_y_mean"]
+                }
+            early.add(f"{float(found['1999']):.2f}")
+    assert f"all three seeds stand at {' '.join(early)} dB" in SMFANET.text.replace("\n", " ")
+    whole, less = (SMFANET.cells[variant, 4000]["0"] for variant in ("igconv_plus", "igconv_plus_without_frequency"))
+    worth = spanned([whole[place] - less[place] for place in PLACES])
+    assert f"the frequency loss was worth {worth}" in SMFANET.text.replace("\n", " ")
 
 
 @pytest.mark.parametrize("steps", [4000, 8000, 16_000])
 def test_the_lead_on_smfanet_by_the_steps(steps: int) -> None:
     plain, frequency = (
-        spanned(of_first_seed(PLUS, other, steps)) for other in (LINE, f"{LINE} with the frequency loss")
+        spanned(SMFANET.gains(PLUS, other, steps, steps)) for other in (LINE, f"{LINE} with the frequency loss")
     )
     assert f"| {steps:,} | {plain} | {frequency} |" in SMFANET.text
 
@@ -225,7 +238,7 @@ def test_the_lead_on_smfanet_shrinks_with_the_steps() -> None:
         for steps in (2000, 4000, 8000, 16_000, 32_000)
     ]
     assert leads == sorted(leads, reverse=True)
-    told = f"IGConv+ is {', '.join(f'{lead:+.2f}' for lead in leads)} dB above SPConv {told_by_steps(2000)}"
+    told = f"IGConv+ is {', '.join(f'{lead:+.2f}' for lead in leads)} dB above SPConv {told_by_steps(2000)} (seed 0)"
     assert told in SMFANET.text.replace("\n", " ")
     assert 2 * leads[-1] - leads[-2] < 0, "as much less again leaves nothing"
 
@@ -296,3 +309,16 @@ def test_what_fgrep_costs_at_the_start(steps: int) -> None:
         values.append(spanned([a[place] - b[place] for place in PLACES]) if a and b else "–")
     assert values[1] != "–"
     assert f"| {steps:,} | {values[0]} | {values[1]} |" in EDSR.text
+
+
+@pytest.mark.parametrize(("mini", "model"), [(EDSR, "edsr_small"), (SMFANET, "smfanet_tiny")], ids=["edsr", "smfanet"])
+def test_what_the_start_of_igsample_changes(mini: Comparison, model: str) -> None:
+    by_seed: dict[str, dict[Place, float]] = {}
+    for seed in mini.psnr(PLUS, 4000, PLACES[0]):
+        with (EXPERIMENTS / "igsample_start" / f"{model}-seed{seed}" / "results.csv").open() as file:
+            by_seed[seed] = {(row["benchmark"], row["scale"]): float(row["psnr_y"]) for row in csv.DictReader(file)}
+    assert len(by_seed) == 3
+    changes = [
+        statistics.fmean(rows[place] for rows in by_seed.values()) - mini.mean(PLUS, place, 4000) for place in PLACES
+    ]
+    assert f"IGConv+ with it is {spanned(changes)} from the rows here" in mini.text.replace("\n", " ")

@@ -139,7 +139,7 @@ def plain_variant() -> DictConfig:
 
 
 @pytest.mark.parametrize(
-    ("experiment", "steps", "patches"), [("mini_table2", 16_000, (24, 4)), ("mini_table2_smfanet", 8000, (48, 2))]
+    ("experiment", "steps", "patches"), [("mini_table2", 16_000, (24, 4)), ("mini_table2_smfanet", 16_000, (48, 2))]
 )
 def test_trainings_of_the_mini_table_differ_in_scales_upsampler_and_loss_alone(
     experiment: str, steps: int, patches: tuple[int, int]
