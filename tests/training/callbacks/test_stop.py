@@ -1,6 +1,7 @@
 """Signals outside of the steps, and callbacks of one's own that end a training: nothing is lost, and no rank waits."""
 
 import csv
+import os
 import shlex
 import signal
 from pathlib import Path
@@ -24,6 +25,11 @@ class SignalInValidation(Callback):
         if wanted and self.left:
             self.left -= 1
             os.kill(os.getpid(), signal.SIGTERM)
+
+class Finish(Callback):
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.global_step == 1:
+            os.kill(os.getpid(), signal.SIGUSR1)
 
 class Stop(Callback):
     def __init__(self, micro_batch):
@@ -120,3 +126,23 @@ def test_a_training_that_is_ended_before_its_first_step_has_nothing_to_score(tmp
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("igconv-sr: no step was made, so that there is nothing to score")
     assert not list((tmp_path / "a run").glob("*"))
+
+
+def test_a_job_of_slurm_is_queued_again_and_its_training_ends_well_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    (commands / "scontrol").write_text(f"#!/bin/sh\necho $@ >> {tmp_path / 'asked'}\n")
+    (commands / "scontrol").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
+    slurm = {"NTASKS": 1, "NTASKS_PER_NODE": 1, "NNODES": 1, "PROCID": 0, "LOCALID": 0, "NODEID": 0, "JOB_ID": 7}
+    for name, value in (slurm | {"JOB_NAME": "train", "NODELIST": "localhost"}).items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    done = run(*options(tmp_path, "Finish"), cwd=tmp_path)
+    assert done.returncode == 143, done.stderr
+    assert (tmp_path / "asked").read_text() == "requeue 7\n"
+    assert last(tmp_path)["global_step"] == 2
+    again = (f"paths.output_dir={tmp_path / 'a run'}", "trainer.max_steps=4", "~callbacks.own")
+    printed = succeed("train", "ckpt_path=last", *again, cwd=tmp_path)
+    assert printed.splitlines()[-1] == f"Results in {tmp_path / 'a run'}"

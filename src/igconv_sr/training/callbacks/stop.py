@@ -1,7 +1,9 @@
 """Saves when a training ends: at its last step, or after the step in progress on Ctrl-C, SIGTERM or SIGUSR1."""
 
+import os
 import shlex
 import signal
+import subprocess
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -20,7 +22,9 @@ class GracefulStop(Callback):
 
     All ranks stop at the same step, whichever of them got the signal or has a callback that ends the training. A second
     signal ends at once. After the last step it would be too late to save: Lightning then replaces the raw weights by
-    their moving average. SIGUSR1 makes the step in progress the last one.
+    their moving average. SIGUSR1 makes the step in progress the last one; in a job of Slurm, which sends it before the
+    time is over, it stops the training as the other signals do and queues the job again. Lightning would save in the
+    midst of a step, into a file that every later evaluation in such a job would take for the weights to load.
 
     Args:
         checkpoint: Where to save.
@@ -30,7 +34,7 @@ class GracefulStop(Callback):
         self.checkpoint = checkpoint
         self.received = 0
         self._saved = -1
-        self._asked = False
+        self._asked = self._is_queued_again = False
         self._previous: dict[signal.Signals, Any] = {}
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -44,9 +48,9 @@ class GracefulStop(Callback):
             SystemExit: As :meth:`on_train_batch_end`.
         """
         self._take_over()  # a continued training is not checked before
-        if _any_rank(trainer, self.received in _STOP or trainer.received_sigterm):
+        if _any_rank(trainer, self._is_stopped or trainer.received_sigterm):
             say("\nStopped before a step was made")
-            self._exit()
+            self._exit(trainer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -65,9 +69,9 @@ class GracefulStop(Callback):
             return
         self._save(trainer)
         if not _any_rank(trainer, is_last):
-            if _any_rank(trainer, self.received in _STOP):
+            if _any_rank(trainer, self._is_stopped):
                 self._say_how_to_continue(trainer)
-                self._exit()
+                self._exit(trainer)
             say(f"\nFinishes at step {trainer.global_step} of {trainer.max_steps}, as asked")
         trainer.should_stop = True  # has Lightning validate at the last step too
 
@@ -86,9 +90,9 @@ class GracefulStop(Callback):
             SystemExit: As :meth:`on_train_batch_end`, where a signal came in the last validation.
         """
         self._restore(but=FINISH)
-        if _any_rank(trainer, self.received in _STOP):
+        if _any_rank(trainer, self._is_stopped):
             self._say_how_to_continue(trainer)
-            self._exit()
+            self._exit(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Gives the signals back."""
@@ -105,14 +109,20 @@ class GracefulStop(Callback):
         if step < trainer.max_steps:
             say(f"Or write the results of this step:  {again} trainer.max_steps={step}")
 
-    def _exit(self) -> NoReturn:
+    @property
+    def _is_stopped(self) -> bool:
+        return self.received in _STOP or (self.received == FINISH and self._is_queued_again)
+
+    def _exit(self, trainer: Trainer) -> NoReturn:
+        if _any_rank(trainer, self.received == FINISH and self._is_queued_again) and trainer.is_global_zero:
+            _queue_again()
         raise SystemExit(128 + (self.received if self.received in _STOP else signal.SIGTERM))
 
     def _take_over(self) -> None:
         if not self._previous:
-            # On a cluster SIGUSR1 is Lightning's, which queues the training again.
-            own = (*_STOP, FINISH) if signal.getsignal(FINISH) in (signal.SIG_DFL, signal.SIG_IGN) else _STOP
-            self._previous = {number: signal.signal(number, self._receive) for number in own}
+            self._previous = {number: signal.signal(number, self._receive) for number in (*_STOP, FINISH)}
+            # Lightning handles it in jobs of Slurm alone.
+            self._is_queued_again = self._previous[FINISH] not in (signal.SIG_DFL, signal.SIG_IGN)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if number in _STOP:
@@ -124,6 +134,15 @@ class GracefulStop(Callback):
     def _restore(self, but: signal.Signals | None = None) -> None:
         for number in [number for number in self._previous if number != but]:
             signal.signal(number, self._previous.pop(number))
+
+
+def _queue_again() -> None:
+    array, task = (os.environ.get(f"SLURM_ARRAY_{name}") for name in ("JOB_ID", "TASK_ID"))
+    job = os.environ["SLURM_JOB_ID"] if array is None else f"{array}_{task}"
+    try:
+        subprocess.run(["scontrol", "requeue", job], check=True)  # noqa: S603, S607 (Slurm's, wherever it is installed)
+    except (OSError, subprocess.CalledProcessError) as error:
+        say(f"The job is not queued again: {error}")
 
 
 def _any_rank(trainer: Trainer, decision: bool) -> bool:
