@@ -22,6 +22,19 @@ def test_curves_at_whole_and_rational_scales_are_drawn(tmp_path: Path) -> None:
     assert curves["valid/psnr_y_x2.5"].values == (29.5, 30.5)
 
 
+def test_a_part_that_a_full_disk_ended_does_not_keep_a_continued_training_out(tmp_path: Path) -> None:
+    for part, rows in enumerate(("0,1\n1", "1,2\n2,3\n")):
+        table = tmp_path / "metrics" / f"version_{part}" / "metrics.csv"
+        table.parent.mkdir(parents=True)
+        table.write_text(f"step,{LOSS}\n{rows}")
+    skipped: list[str] = []
+    curves = read_curves(Training(tmp_path, {}, {}, {}, has_results=True), "edsr", skipped)
+    assert curves[LOSS].steps == (2, 3)
+    (said,) = skipped
+    assert said.startswith(f"A part of the curves of {tmp_path} is left out: ")
+    assert "version_0/metrics.csv, line 3" in said
+
+
 def test_a_report_of_a_scale_that_is_no_decimal_number(tmp_path: Path) -> None:
     """A configuration keeps it as it was typed, and logs name it by six digits."""
     scores = {("Set5", scale): {"a": (30.0, 0.9)} for scale in (7 / 3, 2)}

@@ -52,10 +52,10 @@ def read_curves(training: Training, label: str, skipped: list[str]) -> dict[str,
     Args:
         training: The run.
         label: Of its curves.
-        skipped: Gets what could not be read of a run that still goes on.
+        skipped: Gets what could not be read of a run that still goes on, or of a part that did not end well.
 
     Raises:
-        InputError: If a table of a finished run is damaged.
+        InputError: If the last table of a finished run is damaged.
     """
     points: dict[str, dict[float, float]] = {}
     for path in training.curves:
@@ -76,9 +76,12 @@ def _read(path: Path, training: Training, skipped: list[str]) -> Sequence[Line]:
     try:
         return read_csv(path, ("step",), ("step",), numbers)
     except InputError as error:
-        if training.has_results:
+        if not training.has_results:
+            skipped.append(f"The curves of {training.folder} are left out, as it has not ended: {error}.")
+        elif path != training.curves[-1]:  # a full disk ended that part in the midst of a row
+            skipped.append(f"A part of the curves of {training.folder} is left out: {error}.")
+        else:
             raise
-        skipped.append(f"The curves of {training.folder} are left out, as it has not ended: {error}.")
         return []
 
 
