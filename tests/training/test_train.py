@@ -171,3 +171,12 @@ def test_three_steps_try_a_recipe_whose_warm_up_is_longer(tmp_path: Path) -> Non
     where = (f"data.root={tmp_path / 'pictures'}", f"paths.output_dir={tmp_path / 'run'}", "debug=fast")
     succeed("train", "model=edsr", "recipe=paper", "published.warmup_steps=10", *TINY, *where, cwd=tmp_path)
     assert (tmp_path / "run" / "results.csv").exists()
+
+
+def test_a_validation_without_an_image_at_some_scale_is_refused_before_the_training(tmp_path: Path) -> None:
+    photographs(tmp_path / "pictures")  # one of which is kept back
+    where = (f"data.root={tmp_path / 'pictures'}", f"paths.output_dir={tmp_path / 'run'}", "debug=fast")
+    done = run("train", *TINY, *where, "+trainer.limit_val_batches=2", cwd=tmp_path)
+    assert "igconv-sr: trainer.limit_val_batches=2 leaves no validation image at ×4; " in done.stderr
+    assert not (tmp_path / "run").exists()
+    succeed("train", *TINY, *where, "+trainer.limit_val_batches=3", cwd=tmp_path)

@@ -79,7 +79,8 @@ def make_trainer(
             enable_model_summary=False,
         )
     accelerate(net, trainer, compiled)
-    data.check_validations(trainer.world_size)
+    limit = 1.0 if settings.get("fast_dev_run") else trainer.limit_val_batches  # then no checkpoint is chosen by scores
+    data.check_validations(trainer.world_size, limit)
     accumulate = data.accumulate(trainer.world_size)
     trainer.accumulate_grad_batches = accumulate
     if isinstance(trainer.val_check_interval, int):

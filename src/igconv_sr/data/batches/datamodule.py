@@ -151,8 +151,12 @@ class MixedScaleData(LightningDataModule):
         rows = next(rows for rows in range(limit, 0, -1) if per_device % rows == 0)
         return per_device // rows
 
-    def check_validations(self, world_size: int) -> None:
-        """Checks that each of ``world_size`` devices has a validation image at some scale to score.
+    def check_validations(self, world_size: int, limit: float = 1.0) -> None:
+        """Checks that each of ``world_size`` devices has a validation image to score, and each scale one.
+
+        Args:
+            world_size: Number of devices.
+            limit: How many images each scores, or as a float which share of its own; 0: there is no validation.
 
         Raises:
             InputError: If there are too few.
@@ -162,6 +166,13 @@ class MixedScaleData(LightningDataModule):
             raise InputError(
                 f"{world_size} devices cannot share {count} validations ({len(self.valid_files)} images × "
                 f"{len(self.scales)} scales); use trainer.devices={count}, or more images for validation"
+            )
+        own = [range(rank, count, world_size) for rank in range(world_size)]
+        parts = [each[: limit if isinstance(limit, int) else int(len(each) * limit)] for each in own]
+        if limit and max((part[-1] for part in parts if part), default=0) < count - len(self.valid_files):
+            raise InputError(
+                f"trainer.limit_val_batches={limit} leaves no validation image at ×{self.scales[-1]:g}; scales come "
+                "one by one: give fewer images by data.valid_folder, or 0"
             )
 
     def scales_at(self, step: int) -> set[float]:
