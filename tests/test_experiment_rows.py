@@ -328,3 +328,9 @@ def test_what_the_start_of_igsample_changes(mini: Comparison, model: str) -> Non
     now = with_present_start(model)
     changes = [now[place] - mini.mean(PLUS, place, 4000) for place in PLACES]
     assert f"IGConv+ with it is {spanned(changes)} from the rows here" in mini.text.replace("\n", " ")
+
+
+def test_the_start_of_igsample_changes_nothing_on_edsr_without_the_frequency_loss() -> None:
+    arm, now = f"{PLUS} without the frequency loss", with_present_start("edsr_small-without_frequency")
+    changes = spanned([now[place] - EDSR_PARTS.mean(arm, place) for place in PLACES])
+    assert f"IGConv+ is {changes} from the rows here with it (after 8,000 steps)" in EDSR.text.replace("\n", " ")
