@@ -211,7 +211,8 @@ def test_the_verdict_on_smfanet_follows_from_the_rows() -> None:
 def test_igconv_plus_without_the_frequency_loss_on_smfanet() -> None:
     text = SMFANET.text.replace("\n", " ")
     final = {seed: rows["Set5", "2"] for seed, rows in SMFANET.cells["igconv_plus_without_frequency", 8000].items()}
-    below = [f"{final[seed]:.2f}" for seed in sorted(final) if f"{final[seed]:.2f}" < SMFANET.table["bicubic"][:5]]
+    bicubic = float(SMFANET.table["bicubic"].split(" | ")[0])
+    below = [f"{final[seed]:.2f}" for seed in sorted(final) if final[seed] < bicubic]
     assert (len(final), len(below)) == (3, 2)
     assert f"two are still below bicubic on Set5 at ×2 in the end ({' and '.join(below)} dB)" in text
     early = set()
@@ -330,7 +331,9 @@ def test_what_the_start_of_igsample_changes(mini: Comparison, model: str) -> Non
     assert f"IGConv+ with it is {spanned(changes)} from the rows here" in mini.text.replace("\n", " ")
 
 
-def test_the_start_of_igsample_changes_nothing_on_edsr_without_the_frequency_loss() -> None:
+def test_the_start_of_igsample_changes_little_on_edsr_without_the_frequency_loss() -> None:
     arm, now = f"{PLUS} without the frequency loss", with_present_start("edsr_small-without_frequency")
-    changes = spanned([now[place] - EDSR_PARTS.mean(arm, place) for place in PLACES])
-    assert f"IGConv+ is {changes} from the rows here with it (after 8,000 steps)" in EDSR.text.replace("\n", " ")
+    changes = [now[place] - EDSR_PARTS.mean(arm, place) for place in PLACES]
+    assert max(map(abs, changes)) < 0.05
+    told = f"IGConv+ is {spanned(changes)} from the rows here with it (after 8,000 steps)"
+    assert told in EDSR.text.replace("\n", " ")
